@@ -1,0 +1,219 @@
+//! The shape of records, shared with `lib/bridge.js`.
+//!
+//! Owns: record tags, flags, word offsets and sizes. JavaScript receives these
+//! numbers from `napi/` at load time and never retypes them.
+//! Runs on: any.
+//!
+//! A record is [`RECORD_WORDS`] 32-bit words, in both directions:
+//!
+//! ```text
+//! word 0   tag (bits 0–7) | flags (bits 8–15) | aux (bits 16–31)
+//! word 1   slot of the connection in its worker
+//! word 2   generation of that slot
+//! word 3   argument: the payload length in bytes unless the tag says otherwise
+//! ```
+//!
+//! Events (worker to JavaScript) keep heads and payloads in two arrays.
+//! Commands (JavaScript to worker) are written one after the other, each head
+//! followed by its payload, padded to four bytes.
+
+/// 32-bit words in a record head.
+pub const RECORD_WORDS: usize = 4;
+/// Bytes in a record head.
+pub const RECORD_BYTES: usize = RECORD_WORDS * 4;
+
+/// Bytes that a record is charged to the inbound budget beside its payload.
+pub const RECORD_COST: usize = 64;
+/// Payloads above this many bytes travel as blocks and not inside a slab.
+pub const INLINE_LIMIT: usize = 4096;
+/// Size of the slab that JavaScript cuts small message Buffers from.
+pub const INBOX_SLAB_BYTES: usize = 16 * 1024;
+/// Records that one drain call may return.
+pub const DRAIN_RECORDS: usize = 512;
+
+/// Size of the command slab of a lane.
+pub const OUTBOX_SLAB_BYTES: usize = 128 * 1024;
+/// Fill level of the command slab at which JavaScript submits at once.
+pub const OUTBOX_SUBMIT_BYTES: usize = 64 * 1024;
+/// Payloads above this many bytes are attached as blocks to a command.
+pub const OUTBOX_INLINE_LIMIT: usize = 8 * 1024;
+
+/// Status words that precede the command slab in a lane's shared memory.
+pub const STATUS_WORDS: usize = 16;
+/// Status word: bytes of complete, unsubmitted records in the slab (JavaScript writes).
+pub const STATUS_COMMITTED: usize = 0;
+/// Status word: 1 while the worker is parked in its event loop (the worker writes).
+pub const STATUS_PARKED: usize = 1;
+/// Status word: slot of the identity that `reserve` made last.
+pub const STATUS_SLOT: usize = 2;
+/// Status word: generation of the identity that `reserve` made last.
+pub const STATUS_GENERATION: usize = 3;
+
+/// Entries in one chunk of the written-bytes table.
+pub const TABLE_CHUNK: usize = 1024;
+
+/// Events, worker to JavaScript.
+pub mod event {
+    /// A complete message. Flags: [`super::flag::BINARY`], [`super::flag::BLOCK`].
+    pub const MESSAGE: u8 = 1;
+    /// Lengths (u32, little endian) of the non-empty frames of the message that follows.
+    pub const FRAGMENTS: u8 = 2;
+    /// A ping with its payload.
+    pub const PING: u8 = 3;
+    /// A pong with its payload.
+    pub const PONG: u8 = 4;
+    /// A close frame: aux is the code (1005 for an empty frame), the payload is the reason.
+    pub const CLOSE: u8 = 5;
+    /// The peer broke the protocol: aux is the violation's id, the argument its number.
+    pub const VIOLATION: u8 = 6;
+    /// The peer finished its side of the stream without our having ended ours.
+    pub const EOF: u8 = 7;
+    /// The socket is closed: the argument is the operating system's error number or 0.
+    pub const GONE: u8 = 8;
+    /// The argument counts acknowledged commands whose bytes reached the kernel.
+    pub const WRITTEN: u8 = 9;
+    /// An upgrade request: aux is the listener's id, the argument the length of the request
+    /// head, followed by whatever bytes came after it. Always a block.
+    pub const UPGRADE: u8 = 10;
+    /// A listener let go of its port: aux is its id.
+    pub const UNLISTENED: u8 = 11;
+}
+
+/// Commands, JavaScript to worker.
+pub mod command {
+    /// A frame: aux is the opcode; flags FIN, MASK, ACK, BLOCK.
+    pub const FRAME: u8 = 1;
+    /// Bytes as they are; flags ACK, BLOCK.
+    pub const RAW: u8 = 2;
+    /// Finish our side of the stream once all is written.
+    pub const END: u8 = 3;
+    /// Close the socket at once.
+    pub const DESTROY: u8 = 4;
+    /// Stop reading.
+    pub const PAUSE: u8 = 5;
+    /// Read again.
+    pub const RESUME: u8 = 6;
+    /// Turn an upgrade request into a connection: the payload is a [`super::settings`] block
+    /// and the response bytes.
+    pub const ACCEPT: u8 = 7;
+    /// JavaScript is done with the slot; it may be given away again.
+    pub const RELEASE: u8 = 8;
+    /// The argument is 1 to report fragment boundaries, else 0.
+    pub const TRACK_FRAGMENTS: u8 = 9;
+    /// The argument is 1 to disable Nagle's algorithm, else 0.
+    pub const NO_DELAY: u8 = 10;
+    /// The argument is the idle time in seconds before keep-alive probes, 0 to stop them.
+    pub const KEEP_ALIVE: u8 = 11;
+    /// Stop listening: aux is the listener's id.
+    pub const UNLISTEN: u8 = 12;
+    /// Discard what the peer sends from here on.
+    pub const DISCARD: u8 = 13;
+}
+
+/// Flags, bits 8–15 of word 0.
+pub mod flag {
+    /// Event MESSAGE: a binary message.
+    pub const BINARY: u8 = 1;
+    /// The payload is the next block and not inline.
+    pub const BLOCK: u8 = 2;
+    /// Command FRAME: the final fragment.
+    pub const FIN: u8 = 4;
+    /// Command FRAME: mask with a fresh key.
+    pub const MASK: u8 = 8;
+    /// Report with a WRITTEN event when the bytes reached the kernel.
+    pub const ACK: u8 = 16;
+}
+
+/// The settings words at the head of an ACCEPT payload and in an adoption.
+pub mod settings {
+    /// Words in the block.
+    pub const WORDS: usize = 4;
+    /// Largest message in bytes, 0 for no limit.
+    pub const MAX_PAYLOAD: usize = 0;
+    /// Most fragments in a message, 0 for no limit.
+    pub const MAX_FRAGMENTS: usize = 1;
+    /// Most chunks held for an incomplete frame, 0 for no limit.
+    pub const MAX_BUFFERED_CHUNKS: usize = 2;
+    /// Bit set of the flags below.
+    pub const FLAGS: usize = 3;
+    /// Flag: we are the client.
+    pub const CLIENT: u32 = 1;
+    /// Flag: text is not checked.
+    pub const SKIP_UTF8_VALIDATION: u32 = 2;
+}
+
+/// Packs word 0 of a record head.
+#[must_use]
+pub const fn word0(tag: u8, flags: u8, aux: u16) -> u32 {
+    tag as u32 | (flags as u32) << 8 | (aux as u32) << 16
+}
+
+/// A record head taken apart.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Head {
+    /// What the record is.
+    pub tag: u8,
+    /// Bit set of [`flag`] values.
+    pub flags: u8,
+    /// Tag-specific.
+    pub aux: u16,
+    /// Slot in the worker.
+    pub slot: u32,
+    /// Generation of the slot.
+    pub generation: u32,
+    /// Payload length, or tag-specific.
+    pub argument: u32,
+}
+
+impl Head {
+    /// Reads a head from its words.
+    #[must_use]
+    pub const fn from_words(words: [u32; RECORD_WORDS]) -> Self {
+        Self {
+            tag: words[0] as u8,
+            flags: (words[0] >> 8) as u8,
+            aux: (words[0] >> 16) as u16,
+            slot: words[1],
+            generation: words[2],
+            argument: words[3],
+        }
+    }
+
+    /// The words of this head.
+    #[must_use]
+    pub const fn to_words(self) -> [u32; RECORD_WORDS] {
+        [word0(self.tag, self.flags, self.aux), self.slot, self.generation, self.argument]
+    }
+
+    /// Whether a flag is set.
+    #[must_use]
+    pub const fn has(self, flag: u8) -> bool {
+        self.flags & flag != 0
+    }
+}
+
+/// The place of the record after one with an inline payload of `length` bytes at `offset`.
+#[must_use]
+pub const fn next_record(offset: usize, length: usize) -> usize {
+    (offset + RECORD_BYTES + length + 3) & !3
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn heads_survive_the_trip() {
+        let head =
+            Head { tag: 5, flags: 18, aux: 0xabcd, slot: 7, generation: u32::MAX, argument: 9 };
+        assert_eq!(Head::from_words(head.to_words()), head);
+        assert!(head.has(flag::ACK) && head.has(flag::BLOCK) && !head.has(flag::FIN));
+    }
+
+    #[test]
+    fn records_stay_aligned() {
+        assert_eq!(next_record(0, 0), 16);
+        assert_eq!(next_record(16, 1), 36);
+        assert_eq!(next_record(16, 4), 36);
+    }
+}

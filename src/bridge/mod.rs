@@ -1,0 +1,29 @@
+//! The bridge between a JavaScript thread and the I/O workers: records in
+//! batches, never one call per message.
+//!
+//! One [`Environment`] stands for one instance of the JavaScript facade. It has
+//! one [`Lane`] to each worker; a lane is an outbox (commands towards the
+//! worker), an inbox (events towards JavaScript) and a few shared status words.
+//! The bridge knows neither tokio nor Node-API: the worker side wakes through a
+//! [`std::task::Waker`], the JavaScript side through a [`Ring`].
+
+mod block;
+mod budget;
+mod doorbell;
+mod inbox;
+mod lane;
+pub mod layout;
+mod outbox;
+mod registry;
+mod slab;
+mod table;
+
+pub use block::{Block, BlockPool};
+pub use budget::Budget;
+pub use doorbell::{Doorbell, Ring};
+pub use inbox::{Batch, Drained, Inbox};
+pub use lane::{Environment, Lane};
+pub use outbox::{Command, Commands, Outbox};
+pub use registry::{Addresses, Registry, SlotId};
+pub use slab::SharedSlab;
+pub use table::{Chunk, WrittenTable, publish};
