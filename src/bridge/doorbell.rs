@@ -45,6 +45,12 @@ impl Doorbell {
         }
     }
 
+    /// Whether JavaScript has yet to answer.
+    #[must_use]
+    pub fn is_rung(&self) -> bool {
+        self.rung.load(Ordering::SeqCst)
+    }
+
     /// JavaScript is about to look: from here on news rings again.
     pub fn answer(&self) {
         self.rung.store(false, Ordering::SeqCst);

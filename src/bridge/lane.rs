@@ -84,7 +84,7 @@ impl Lane {
 
     /// Worker side: says whether it is parked, for JavaScript to read without a call.
     pub fn set_parked(&self, parked: bool) {
-        self.slab.status(layout::STATUS_PARKED).store(u32::from(parked), Ordering::Relaxed);
+        self.slab.status(layout::STATUS_PARKED).store(u32::from(parked), Ordering::SeqCst);
     }
 
     /// JavaScript side: adds the payload of the next record that is flagged as a block.
@@ -107,10 +107,19 @@ impl Lane {
         self.pass_on(&mut writer, outbox)
     }
 
+    /// Worker side: whether JavaScript may be in a handler that could block with records
+    /// unsubmitted, so that looking again in a moment is worth a timer.
+    #[must_use]
+    pub fn is_busy(&self) -> bool {
+        self.slab.status(layout::STATUS_BUSY).load(Ordering::SeqCst) != 0
+            || self.environment.doorbell.is_rung()
+            || self.has_unsubmitted()
+    }
+
     /// Whether records wait in the slab that nobody took.
     #[must_use]
     pub fn has_unsubmitted(&self) -> bool {
-        self.slab.status(layout::STATUS_COMMITTED).load(Ordering::Relaxed) != 0
+        self.slab.status(layout::STATUS_COMMITTED).load(Ordering::SeqCst) != 0
             && self.slab.committed() > self.lock_writer().taken
     }
 

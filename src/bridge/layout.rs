@@ -48,6 +48,8 @@ pub const STATUS_PARKED: usize = 1;
 pub const STATUS_SLOT: usize = 2;
 /// Status word: generation of the identity that `reserve` made last.
 pub const STATUS_GENERATION: usize = 3;
+/// Status word: 1 while JavaScript runs handlers of a drain (JavaScript writes).
+pub const STATUS_BUSY: usize = 4;
 
 /// Entries in one chunk of the written-bytes table.
 pub const TABLE_CHUNK: usize = 1024;
@@ -85,7 +87,7 @@ pub mod command {
     pub const FRAME: u8 = 1;
     /// Bytes as they are; flags ACK, BLOCK.
     pub const RAW: u8 = 2;
-    /// Finish our side of the stream once all is written.
+    /// Finish our side of the stream once all is written; argument 1 closes the socket then.
     pub const END: u8 = 3;
     /// Close the socket at once.
     pub const DESTROY: u8 = 4;
@@ -106,8 +108,6 @@ pub mod command {
     pub const KEEP_ALIVE: u8 = 11;
     /// Stop listening: aux is the listener's id.
     pub const UNLISTEN: u8 = 12;
-    /// Discard what the peer sends from here on.
-    pub const DISCARD: u8 = 13;
 }
 
 /// Flags, bits 8–15 of word 0.

@@ -1,0 +1,496 @@
+//! The receiving half of a connection: bytes in, events out.
+//!
+//! Owns: [`Decoder`]. Called by the worker's driver, or synchronously by the
+//! stream transport. Runs on: any, one thread at a time. Must never panic on
+//! peer input, wait, or hold memory between messages.
+//! Tests: `tests/protocol_decoder.rs`, `protocol_properties.rs`, `protocol_peers.rs`.
+#![allow(unsafe_code)]
+#![deny(clippy::indexing_slicing, clippy::unwrap_used)]
+
+use std::mem::{self, MaybeUninit};
+
+use tungstenite::protocol::frame::coding::{Control, Data, OpCode};
+
+use super::close::parse_close_payload;
+use super::frame::{FrameHeader, MAX_HEADER_SIZE, Rules, completed_part};
+use super::mask::apply_mask;
+use super::message::{PartialMessage, push_length};
+use super::{Config, EventSink, INLINE_LIMIT, Payload, Role, Violation, spare, utf8};
+
+/// Receive state of one connection.
+///
+/// ```text
+///            first byte                 last header byte
+///  ┌─ idle ────────────► header held ──────────────────► payload held ─┐
+///  │   ▲ │                                                             │
+///  │   │ └── a whole small message in one input: no state at all       │
+///  │   └────────────── message complete ◄── frame complete ◄───────────┘
+///  └─► close frame, violation ─► finished (swallows everything)
+/// ```
+///
+/// permessage-deflate will hook in at two places: [`Rules::compression`] makes
+/// the header accept RSV1 on the first frame of a message, and a message so
+/// marked goes through an inflater between [`PartialMessage::append`] and the
+/// text check (rows 10 and 15 of ws's errors arise there).
+#[derive(Debug)]
+pub struct Decoder {
+    config: Config,
+    /// What is there of the current message or control frame, if anything.
+    partial: Option<Box<Partial>>,
+    /// Inputs that hold bytes of an incomplete part of a frame, as ws counts.
+    held_chunks: u32,
+    header: [u8; MAX_HEADER_SIZE],
+    header_len: u8,
+    finished: bool,
+}
+
+/// INVARIANT: at least one of the two is there.
+#[derive(Debug, Default)]
+struct Partial {
+    message: Option<PartialMessage>,
+    control: Option<Box<PartialControl>>,
+}
+
+#[derive(Debug)]
+struct PartialControl {
+    kind: Control,
+    key: [u8; 4],
+    len: usize,
+    payload: Vec<u8>,
+}
+
+impl Decoder {
+    /// The state of a connection that has received nothing.
+    #[must_use]
+    pub const fn new(config: Config) -> Self {
+        Self {
+            config,
+            partial: None,
+            held_chunks: 0,
+            header: [0; MAX_HEADER_SIZE],
+            header_len: 0,
+            finished: false,
+        }
+    }
+
+    /// Takes the next bytes of the connection and reports what they complete.
+    /// `input` serves as scratch space: its content is undefined afterwards.
+    pub fn handle_input(&mut self, input: &mut [u8], sink: &mut impl EventSink) {
+        if self.finished || input.is_empty() {
+            return;
+        }
+        if self.chunk_limit_reached() {
+            return self.fail(Violation::TooManyChunks, sink);
+        }
+        let input_len = input.len();
+        let mut rest = input;
+        while !rest.is_empty() && !self.finished {
+            rest = match self.handle_next(rest, sink) {
+                Ok(rest) => rest,
+                Err(violation) => return self.fail(violation, sink),
+            };
+        }
+        self.count_chunk(input_len);
+    }
+
+    /// While the payload of a large frame is incomplete: the spare room of the
+    /// message's own block, into which the driver may read from the socket
+    /// before calling [`handle_direct`](Self::handle_direct).
+    ///
+    /// It is at least 16 KiB long, never longer than what the frame lacks, and
+    /// grows with the bytes that have arrived. `None` when reading into the
+    /// driver's own buffer and [`handle_input`](Self::handle_input) is as good.
+    pub fn direct_buffer(&mut self, sink: &mut impl EventSink) -> Option<&mut [MaybeUninit<u8>]> {
+        match self.partial.as_deref_mut() {
+            Some(Partial { message: Some(message), control: None }) if !self.finished => {
+                message.direct_tail(sink)
+            }
+            _ => None,
+        }
+    }
+
+    /// Takes the next `count` bytes of the connection, which are the first ones
+    /// of the latest [`direct_buffer`](Self::direct_buffer).
+    ///
+    /// The function is unsafe because the alternative, zeroing the room before
+    /// each read, writes every large message twice; the proof is one line next
+    /// to the read that filled the buffer.
+    ///
+    /// # Safety
+    /// Since the latest call of `direct_buffer` no other method was called, and
+    /// the first `count` bytes of the slice it returned have been initialised.
+    ///
+    /// # Panics
+    /// When `count` is larger than that slice.
+    pub unsafe fn handle_direct(&mut self, count: usize, sink: &mut impl EventSink) {
+        if self.finished || count == 0 {
+            return;
+        }
+        if self.chunk_limit_reached() {
+            return self.fail(Violation::TooManyChunks, sink);
+        }
+        let Some(message) = self.partial.as_deref_mut().and_then(|partial| partial.message.as_mut())
+        else {
+            return;
+        };
+        assert!(count as u64 <= message.missing(), "more bytes than the frame lacks");
+        let block = message.block_mut();
+        let start = block.len();
+        // SAFETY: the slice that `direct_buffer` returned is the beginning of the
+        // block's spare capacity, and the caller initialised `count` bytes of it.
+        unsafe { spare::claim(block, count) };
+        match message.adopt(start).and_then(|()| self.end_data_frame_if_complete(sink)) {
+            Ok(()) => self.count_chunk(count),
+            Err(violation) => self.fail(violation, sink),
+        }
+    }
+
+    /// Switches the reporting of frame lengths of binary messages. When it
+    /// begins inside a message, what that message holds counts as one frame.
+    pub fn set_track_fragments(&mut self, on: bool) {
+        self.config.track_fragments = on;
+    }
+
+    /// Whether a close frame or a violation has ended the stream of events.
+    #[must_use]
+    pub fn is_finished(&self) -> bool {
+        self.finished
+    }
+
+    /// Whether bytes of an incomplete frame or message are held.
+    #[must_use]
+    pub fn is_mid_message(&self) -> bool {
+        self.partial.is_some() || self.header_len > 0
+    }
+
+    /// Ends the stream of events from this side and gives message memory back:
+    /// for a connection that goes away in the middle of a message.
+    pub fn finish(&mut self, sink: &mut impl EventSink) {
+        self.finished = true;
+        self.header_len = 0;
+        if let Some(message) = self.partial.take().and_then(|partial| partial.message) {
+            message.release(sink);
+        }
+    }
+
+    /// Handles the next piece of `input` and returns what follows it.
+    #[inline]
+    fn handle_next<'a>(
+        &mut self,
+        input: &'a mut [u8],
+        sink: &mut impl EventSink,
+    ) -> Result<&'a mut [u8], Violation> {
+        match self.partial.as_deref() {
+            None if self.header_len == 0 => {
+                if let Some(small) = self.find_small_message(input) {
+                    return self.deliver_small(small, input, sink);
+                }
+            }
+            Some(Partial { control: Some(_), .. }) => return self.continue_control(input, sink),
+            Some(Partial { message: Some(message), .. }) if message.missing() > 0 => {
+                return self.continue_data(input, sink);
+            }
+            _ => {}
+        }
+        match self.read_header(input)? {
+            (Some(header), rest) => self.begin_frame(&header, rest, sink),
+            (None, rest) => Ok(rest),
+        }
+    }
+
+    /// The fast path: recognises a whole, unfragmented message of at most
+    /// [`INLINE_LIMIT`] bytes at the start of `input`. Everything else, faults
+    /// included, is left to the general path.
+    #[inline]
+    fn find_small_message(&self, input: &[u8]) -> Option<SmallMessage> {
+        let (&[first, second], rest) = input.split_first_chunk()?;
+        if first != TEXT_FRAME && first != BINARY_FRAME {
+            return None;
+        }
+        let (len, header_len) = match second & 0x7f {
+            126 => (usize::from(u16::from_be_bytes(*rest.first_chunk()?)), 4),
+            127 => return None,
+            len => (usize::from(len), 2),
+        };
+        let masked = second & 0x80 != 0;
+        if masked != (self.config.role == Role::Server)
+            || len > INLINE_LIMIT
+            || len as u64 > self.room()
+        {
+            return None;
+        }
+        let (key, header_len) = if masked {
+            (*input.get(header_len..)?.first_chunk()?, header_len + 4)
+        } else {
+            ([0; 4], header_len)
+        };
+        let end = header_len + len;
+        (input.len() >= end).then_some(SmallMessage {
+            binary: first == BINARY_FRAME,
+            key,
+            header_len,
+            end,
+        })
+    }
+
+    #[inline]
+    fn deliver_small<'a>(
+        &mut self,
+        small: SmallMessage,
+        input: &'a mut [u8],
+        sink: &mut impl EventSink,
+    ) -> Result<&'a mut [u8], Violation> {
+        let (frame, rest) = input.split_at_mut_checked(small.end).unwrap_or_default();
+        let payload = frame.get_mut(small.header_len..).unwrap_or_default();
+        self.deliver_in_place(small.binary, small.key, payload, sink)?;
+        Ok(rest)
+    }
+
+    /// Unmasks, checks and delivers a whole message of at most [`INLINE_LIMIT`]
+    /// bytes.
+    #[inline]
+    fn deliver_in_place(
+        &self,
+        binary: bool,
+        key: [u8; 4],
+        payload: &mut [u8],
+        sink: &mut impl EventSink,
+    ) -> Result<(), Violation> {
+        apply_mask(payload, key, 0);
+        if !binary && !self.config.skip_utf8_validation && !utf8::is_valid(payload) {
+            return Err(Violation::InvalidUtf8);
+        }
+        if binary && self.config.track_fragments {
+            let mut lengths = Vec::new();
+            push_length(&mut lengths, payload.len());
+            sink.message(true, Payload::Borrowed(payload), &lengths);
+        } else {
+            sink.message(binary, Payload::Borrowed(payload), &[]);
+        }
+        Ok(())
+    }
+
+    /// Reads a header that begins in `input` or began in an earlier one, and
+    /// returns it with what follows it; without it, its bytes are kept.
+    fn read_header<'a>(
+        &mut self,
+        input: &'a mut [u8],
+    ) -> Result<(Option<FrameHeader>, &'a mut [u8]), Violation> {
+        let held = usize::from(self.header_len);
+        let rules = self.rules();
+        let (parsed, consumed) = if held == 0 {
+            match FrameHeader::parse(input, rules)? {
+                Some((header, size)) => (Some(header), size),
+                None => (None, self.hold_header_bytes(input)),
+            }
+        } else {
+            let added = self.hold_header_bytes(input);
+            let bytes = self.header.get(..held + added).unwrap_or_default();
+            match FrameHeader::parse(bytes, rules)? {
+                Some((header, size)) => (Some(header), size - held),
+                None => (None, added),
+            }
+        };
+        if parsed.is_some() {
+            self.header_len = 0;
+        }
+        Ok((parsed, input.get_mut(consumed..).unwrap_or_default()))
+    }
+
+    /// Keeps as many bytes as a header can still have; returns their number.
+    fn hold_header_bytes(&mut self, input: &[u8]) -> usize {
+        let room = self.header.get_mut(usize::from(self.header_len)..).unwrap_or_default();
+        let added = room.len().min(input.len());
+        for (room, byte) in room.iter_mut().zip(input) {
+            *room = *byte;
+        }
+        self.header_len += added as u8;
+        added
+    }
+
+    fn begin_frame<'a>(
+        &mut self,
+        header: &FrameHeader,
+        input: &'a mut [u8],
+        sink: &mut impl EventSink,
+    ) -> Result<&'a mut [u8], Violation> {
+        let whole = usize::try_from(header.payload_len).ok().filter(|len| *len <= input.len());
+        match (header.opcode, whole) {
+            (OpCode::Control(kind), Some(len)) => {
+                let (payload, rest) = input.split_at_mut_checked(len).unwrap_or_default();
+                apply_mask(payload, header.key, 0);
+                self.deliver_control(kind, payload, sink)?;
+                Ok(rest)
+            }
+            (OpCode::Control(kind), None) => {
+                let len = header.payload_len as usize; // at most 125, checked with the header
+                let control = PartialControl { kind, key: header.key, len, payload: Vec::new() };
+                self.partial.get_or_insert_default().control = Some(Box::new(control));
+                self.continue_control(input, sink)
+            }
+            (OpCode::Data(kind), Some(len))
+                if header.fin && self.partial.is_none() && len <= INLINE_LIMIT =>
+            {
+                let (payload, rest) = input.split_at_mut_checked(len).unwrap_or_default();
+                self.deliver_in_place(kind == Data::Binary, header.key, payload, sink)?;
+                Ok(rest)
+            }
+            (OpCode::Data(kind), _) => {
+                let validate = !self.config.skip_utf8_validation;
+                let partial = self.partial.get_or_insert_default();
+                partial
+                    .message
+                    .get_or_insert_with(|| PartialMessage::new(kind == Data::Binary, validate))
+                    .begin_frame(header);
+                self.continue_data(input, sink)
+            }
+        }
+    }
+
+    fn continue_data<'a>(
+        &mut self,
+        input: &'a mut [u8],
+        sink: &mut impl EventSink,
+    ) -> Result<&'a mut [u8], Violation> {
+        let Some(message) = self.partial.as_deref_mut().and_then(|partial| partial.message.as_mut())
+        else {
+            return Ok(input);
+        };
+        let missing = usize::try_from(message.missing()).unwrap_or(usize::MAX);
+        let (bytes, rest) = input.split_at_mut(missing.min(input.len()));
+        message.append(bytes, sink)?;
+        self.end_data_frame_if_complete(sink)?;
+        Ok(rest)
+    }
+
+    fn end_data_frame_if_complete(&mut self, sink: &mut impl EventSink) -> Result<(), Violation> {
+        let track = self.config.track_fragments;
+        let Some(partial) = self.partial.as_deref_mut() else { return Ok(()) };
+        let Some(message) = &mut partial.message else { return Ok(()) };
+        if message.missing() > 0 {
+            return Ok(());
+        }
+        message.end_frame(track);
+        if message.is_last_frame()
+            && let Some(message) = self.partial.take().and_then(|partial| partial.message)
+        {
+            message.finish(track, sink)?;
+        }
+        Ok(())
+    }
+
+    fn continue_control<'a>(
+        &mut self,
+        input: &'a mut [u8],
+        sink: &mut impl EventSink,
+    ) -> Result<&'a mut [u8], Violation> {
+        let Some(partial) = self.partial.as_deref_mut() else { return Ok(input) };
+        let Some(control) = &mut partial.control else { return Ok(input) };
+        let missing = control.len - control.payload.len();
+        let (bytes, rest) = input.split_at_mut(missing.min(input.len()));
+        control.payload.extend_from_slice(bytes);
+        if control.payload.len() == control.len
+            && let Some(mut control) = partial.control.take()
+        {
+            if partial.message.is_none() {
+                self.partial = None;
+            }
+            apply_mask(&mut control.payload, control.key, 0);
+            self.deliver_control(control.kind, &control.payload, sink)?;
+        }
+        Ok(rest)
+    }
+
+    fn deliver_control(
+        &mut self,
+        kind: Control,
+        payload: &[u8],
+        sink: &mut impl EventSink,
+    ) -> Result<(), Violation> {
+        match kind {
+            Control::Ping => sink.ping(payload),
+            Control::Pong => sink.pong(payload),
+            Control::Close => {
+                let skip = self.config.skip_utf8_validation;
+                let (code, reason) = parse_close_payload(payload, skip)?;
+                self.finish(sink);
+                sink.close(code, reason);
+            }
+            Control::Reserved(number) => return Err(Violation::InvalidOpcode(number)),
+        }
+        Ok(())
+    }
+
+    #[cold]
+    fn fail(&mut self, violation: Violation, sink: &mut impl EventSink) {
+        self.finish(sink);
+        sink.violation(violation);
+    }
+
+    fn rules(&self) -> Rules {
+        let max_payload = self.room();
+        let Config { role, max_fragments, .. } = self.config;
+        let message = self.partial.as_deref().and_then(|partial| partial.message.as_ref());
+        Rules {
+            role,
+            compression: false,
+            in_message: message.is_some(),
+            room: max_payload - message.map_or(0, PartialMessage::announced).min(max_payload),
+            another_frame: max_fragments == 0
+                || message.map_or(0, PartialMessage::frames) < max_fragments,
+        }
+    }
+
+    /// Payload bytes that one message may announce.
+    fn room(&self) -> u64 {
+        if self.config.max_payload == 0 { u64::MAX } else { self.config.max_payload }
+    }
+
+    fn chunk_limit_reached(&self) -> bool {
+        self.config.max_buffered_chunks > 0 && self.held_chunks >= self.config.max_buffered_chunks
+    }
+
+    /// Counts the input that was just handled, the way ws counts the chunks in
+    /// its queue: those with bytes of a part that is incomplete, where the parts
+    /// of a frame are two bytes, the length, the mask and the payload.
+    fn count_chunk(&mut self, input_len: usize) {
+        let held = self.held_of_part();
+        self.held_chunks = if held == 0 {
+            0
+        } else if held > input_len as u64 {
+            self.held_chunks.saturating_add(1)
+        } else {
+            1
+        };
+    }
+
+    fn held_of_part(&self) -> u64 {
+        match self.partial.as_deref() {
+            Some(Partial { control: Some(control), .. }) => control.payload.len() as u64,
+            Some(Partial { message: Some(message), .. }) if message.missing() > 0 => {
+                message.held_of_frame()
+            }
+            _ => {
+                let held = usize::from(self.header_len);
+                let [_, second, ..] = self.header;
+                (held - completed_part(second, held)) as u64
+            }
+        }
+    }
+}
+
+/// Where a whole small message lies in an input.
+struct SmallMessage {
+    binary: bool,
+    key: [u8; 4],
+    header_len: usize,
+    end: usize,
+}
+
+/// First byte of an unfragmented text message.
+const TEXT_FRAME: u8 = 0x81;
+/// First byte of an unfragmented binary message.
+const BINARY_FRAME: u8 = 0x82;
+
+// An idle connection is this and nothing on the heap.
+const _: () = assert!(mem::size_of::<Decoder>() <= 96);

@@ -1,0 +1,29 @@
+//! The HTTP/1 side of an upgrade, as a server sees it before any frame.
+//!
+//! [`HeadParser`] finds and judges a request head as Node's HTTP parser does;
+//! [`response`] holds the answers that need no JavaScript; [`accept_key`] proves
+//! to a client that its key was read. The policy (paths, subprotocols,
+//! `verifyClient`) is JavaScript's.
+
+mod head;
+pub mod response;
+mod scan;
+
+pub use head::{Head, HeadParser, HeadStatus, parse_head};
+pub use scan::{MAX_COUNTED_SIZE, MAX_HEADERS, MAX_RAW_SIZE};
+
+/// The `Sec-WebSocket-Accept` value for a `Sec-WebSocket-Key` (RFC 6455 section
+/// 4.2.2).
+#[must_use]
+pub fn accept_key(key: &[u8]) -> String {
+    tungstenite::handshake::derive_accept_key(key)
+}
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn the_example_of_the_rfc() {
+        let accept = super::accept_key(b"dGhlIHNhbXBsZSBub25jZQ=="); // RFC 6455 section 1.3
+        assert_eq!(accept, "s3pPLMBiTxaQ9kYGzzhZRbK+xOo=");
+    }
+}

@@ -1,0 +1,299 @@
+//! Port mode: accepting, reading request heads, answering what needs no JavaScript.
+//!
+//! Owns: listeners and connections until their upgrade request is complete.
+//! Plain requests get ws's 426, malformed heads what Node answers; upgrade
+//! requests go to JavaScript, which decides. Runs on: worker ([`bind`]: js).
+
+use std::io;
+use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::pin::pin;
+use std::rc::Rc;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, SystemTime};
+
+use futures::future::{Either, select};
+use socket2::{Domain, Socket, Type};
+use tokio::io::ReadBuf;
+use tokio::sync::Notify;
+use tokio::time::{Instant, sleep, timeout_at};
+
+use super::core::{Core, Slot};
+use super::events::LaneState;
+use super::records::{Control, lane_key};
+use super::stream::Stream;
+use super::takeover::OwnedStream;
+use crate::bridge::layout::event;
+use crate::bridge::{Command, Lane, SlotId};
+use crate::protocol::upgrade;
+
+/// Node's `headersTimeout`: a head must be complete this long after its connection began.
+const HEAD_TIMEOUT: Duration = Duration::from_secs(60);
+/// Node's `keepAliveTimeout`: how long a connection may wait for another plain request.
+const KEEP_ALIVE_TIMEOUT: Duration = Duration::from_secs(5);
+/// How long a peer may take to read an answer.
+const ANSWER_TIMEOUT: Duration = Duration::from_secs(5);
+/// Pause after an accept that failed for want of descriptors or memory.
+const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
+const HEAD_BUFFER: usize = 1024;
+
+/// Where to listen.
+#[derive(Clone, Copy, Debug)]
+pub struct ListenOptions {
+    /// Address and port; port 0 lets the system choose.
+    pub address: SocketAddr,
+    /// Connections that may wait to be accepted.
+    pub backlog: i32,
+    /// Keep an IPv6 socket from taking IPv4 connections.
+    pub ipv6_only: bool,
+}
+
+/// Opens a listening socket as Node does.
+///
+/// # Errors
+/// The operating system's, with its error number.
+pub fn bind(options: ListenOptions) -> io::Result<TcpListener> {
+    let socket = Socket::new(Domain::for_address(options.address), Type::STREAM, None)?;
+    #[cfg(unix)]
+    socket.set_reuse_address(true)?;
+    if options.address.is_ipv6() {
+        socket.set_only_v6(options.ipv6_only)?;
+    }
+    socket.bind(&options.address.into())?;
+    socket.listen(options.backlog)?;
+    socket.set_nonblocking(true)?;
+    Ok(socket.into())
+}
+
+/// A listening socket and whose it is.
+#[derive(Debug)]
+pub struct Listening {
+    /// The socket.
+    pub listener: TcpListener,
+    /// JavaScript's number for it.
+    pub id: u16,
+    /// The lanes of the environment, one a worker in the order of the pool.
+    pub lanes: Vec<Arc<Lane>>,
+    /// Index of the worker that accepts.
+    pub home: usize,
+}
+
+/// A connection that was accepted.
+#[derive(Debug)]
+pub struct Incoming {
+    stream: TcpStream,
+    lane: Arc<Lane>,
+    gate: Arc<ListenerGate>,
+}
+
+/// Tells all connections of a listener that it closed.
+#[derive(Debug)]
+pub struct ListenerGate {
+    id: u16,
+    closed: AtomicBool,
+    notify: Notify,
+}
+
+impl ListenerGate {
+    pub(crate) fn close(&self) {
+        self.closed.store(true, Ordering::SeqCst);
+        self.notify.notify_waiters();
+    }
+
+    async fn closed(&self) {
+        let notified = self.notify.notified();
+        if !self.closed.load(Ordering::SeqCst) {
+            notified.await;
+        }
+    }
+}
+
+/// An upgrade request that JavaScript looks at.
+#[derive(Debug)]
+pub(crate) struct Pending {
+    pub(crate) id: SlotId,
+    pub(crate) lane: Rc<LaneState>,
+    pub(crate) stream: Stream,
+    /// What came after the head.
+    pub(crate) rest: Vec<u8>,
+}
+
+/// Starts a listener on this worker.
+pub(crate) fn listen(core: &Rc<Core>, listening: Listening) {
+    let Listening { listener, id, lanes, home } = listening;
+    let Some(lane) = lanes.get(home).and_then(|lane| core.lane(lane)) else { return };
+    let gate = Arc::new(ListenerGate { id, closed: AtomicBool::new(false), notify: Notify::new() });
+    let key = (lane_key(&lane), id);
+    core.listeners.borrow_mut().insert(key, Arc::clone(&gate));
+    let core = Rc::clone(core);
+    tokio::task::spawn_local(async move {
+        if let Ok(listener) = tokio::net::TcpListener::from_std(listener) {
+            accept_until_closed(&core, &listener, &lanes, &gate).await;
+        }
+        core.listeners.borrow_mut().remove(&key);
+        lane.push(SlotId { slot: 0, generation: 0 }, event::UNLISTENED, id, 0);
+    });
+}
+
+async fn accept_until_closed(
+    core: &Rc<Core>,
+    listener: &tokio::net::TcpListener,
+    lanes: &[Arc<Lane>],
+    gate: &Arc<ListenerGate>,
+) {
+    loop {
+        let accepted = match select(pin!(listener.accept()), pin!(gate.closed())).await {
+            Either::Left((accepted, _)) => accepted,
+            Either::Right(_) => return,
+        };
+        match accepted.and_then(|(stream, _)| stream.into_std()) {
+            Ok(stream) => hand_out(core, stream, lanes, gate),
+            Err(error) if is_of_one_connection(&error) => {}
+            Err(_) => sleep(ACCEPT_PAUSE).await,
+        }
+    }
+}
+
+/// Whether an accept failed because of the connection and not of us.
+fn is_of_one_connection(error: &io::Error) -> bool {
+    use io::ErrorKind::{ConnectionAborted, ConnectionRefused, ConnectionReset};
+    matches!(error.kind(), ConnectionAborted | ConnectionReset | ConnectionRefused)
+}
+
+/// Gives a connection to the next worker in turn.
+fn hand_out(core: &Rc<Core>, stream: TcpStream, lanes: &[Arc<Lane>], gate: &Arc<ListenerGate>) {
+    let next = core.next_peer.get() % core.peers.len();
+    core.next_peer.set(next + 1);
+    let (Some(peer), Some(lane)) = (core.peers.get(next), lanes.get(next)) else { return };
+    let incoming = Incoming { stream, lane: Arc::clone(lane), gate: Arc::clone(gate) };
+    if Arc::ptr_eq(peer, &core.worker) {
+        serve(core, incoming);
+    } else {
+        peer.outbox.push(Command::Control(Control::Incoming(Box::new(incoming))));
+    }
+}
+
+/// Reads requests of a fresh connection until one is an upgrade.
+pub(crate) fn serve(core: &Rc<Core>, incoming: Incoming) {
+    let Some(lane) = core.lane(&incoming.lane) else { return };
+    let Ok(stream) = Stream::register(OwnedStream::Tcp(incoming.stream)) else { return };
+    let core = Rc::clone(core);
+    tokio::task::spawn_local(async move {
+        let gate = incoming.gate;
+        let serving = Serving { core, lane, stream, buffer: Vec::with_capacity(HEAD_BUFFER) };
+        select(pin!(serving.run(gate.id)), pin!(gate.closed())).await;
+    });
+}
+
+struct Serving {
+    core: Rc<Core>,
+    lane: Rc<LaneState>,
+    stream: Stream,
+    buffer: Vec<u8>,
+}
+
+/// What came of reading a head.
+enum Outcome {
+    Head(upgrade::Head),
+    Answer(&'static [u8]),
+    Gone,
+}
+
+impl Serving {
+    async fn run(mut self, listener: u16) {
+        let mut deadline = Instant::now() + HEAD_TIMEOUT;
+        loop {
+            let head = match timeout_at(deadline, self.read_head()).await {
+                Ok(Outcome::Head(head)) => head,
+                Ok(Outcome::Answer(bytes)) => return self.answer(bytes).await,
+                Ok(Outcome::Gone) => return,
+                Err(_) if self.buffer.is_empty() => return,
+                Err(_) => return self.answer(upgrade::TIMED_OUT).await,
+            };
+            if head.is_connect {
+                return;
+            }
+            if head.is_upgrade {
+                return self.hand_over(listener, head.length);
+            }
+            let keep = head.keep_alive && !head.has_body;
+            let date = httpdate::fmt_http_date(SystemTime::now());
+            let response = upgrade::upgrade_required(&date, keep, head.is_head_method);
+            self.answer(response.as_bytes()).await;
+            if !keep {
+                return;
+            }
+            self.buffer.drain(..head.length);
+            deadline = Instant::now() + KEEP_ALIVE_TIMEOUT;
+        }
+    }
+
+    async fn read_head(&mut self) -> Outcome {
+        let mut reader = upgrade::HeadReader::default();
+        loop {
+            if !self.buffer.is_empty() {
+                match reader.advance(&self.buffer) {
+                    upgrade::HeadStatus::Partial => {}
+                    upgrade::HeadStatus::Complete(head) => return Outcome::Head(head),
+                    upgrade::HeadStatus::Bad => return Outcome::Answer(upgrade::BAD_REQUEST),
+                    upgrade::HeadStatus::TooLarge => {
+                        return Outcome::Answer(upgrade::HEAD_TOO_LARGE);
+                    }
+                }
+            }
+            match self.read_more().await {
+                Ok(1..) => {}
+                Ok(0) | Err(_) => return Outcome::Gone,
+            }
+        }
+    }
+
+    async fn read_more(&mut self) -> io::Result<usize> {
+        let Self { core, stream, buffer, .. } = self;
+        let read = std::future::poll_fn(|cx| {
+            let scratch = &mut core.read_buffer.borrow_mut();
+            let limit = scratch.len().min(upgrade::MAX_HEAD_BYTES);
+            let mut into = ReadBuf::new(scratch.get_mut(..limit).unwrap_or_default());
+            stream.poll_read(cx, &mut into).map_ok(|()| {
+                buffer.extend_from_slice(into.filled());
+                into.filled().len()
+            })
+        });
+        read.await
+    }
+
+    async fn answer(&mut self, bytes: &[u8]) {
+        let mut rest = bytes;
+        let writing = async {
+            while !rest.is_empty() {
+                std::future::poll_fn(|cx| self.stream.poll_write_ready(cx)).await?;
+                match self.stream.try_write(rest) {
+                    Ok(written) => rest = rest.get(written..).unwrap_or_default(),
+                    Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
+                    Err(error) => return Err(error),
+                }
+            }
+            Ok(())
+        };
+        // A peer that does not take its answer is simply dropped.
+        let _ = timeout_at(Instant::now() + ANSWER_TIMEOUT, writing).await;
+    }
+
+    /// Parks the connection in a slot and tells JavaScript.
+    fn hand_over(self, listener: u16, head: usize) {
+        let Self { core, lane, stream, mut buffer } = self;
+        if lane.detached.get() {
+            return;
+        }
+        let rest = buffer.split_off(head);
+        let id = core.worker.registry.reserve();
+        if let Some(addresses) = stream.addresses() {
+            core.worker.registry.set_addresses(id, addresses);
+        }
+        // ws disables Nagle's algorithm on every socket.
+        let _ = stream.set_no_delay(true);
+        let pending = Pending { id, lane: Rc::clone(&lane), stream, rest };
+        core.occupy(id, Slot::Pending(Box::new(pending)));
+        lane.push_block(id, event::UPGRADE, 0, listener, buffer);
+    }
+}

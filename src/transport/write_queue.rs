@@ -1,0 +1,177 @@
+//! What a connection has yet to write.
+//!
+//! Owns: the segments in order and the acknowledgements that wait for them. A
+//! connection has a queue only while something is unwritten; queues and their
+//! buffers are recycled by the worker. Runs on: worker.
+
+use std::collections::VecDeque;
+use std::io::{self, IoSlice};
+
+use super::stream::Stream;
+use crate::bridge::Block;
+
+/// A buffer that is fuller than this is not appended to.
+const BUFFER_FULL: usize = 64 * 1024;
+/// Buffers with more room than this are not kept.
+const BUFFER_KEPT: usize = 128 * 1024;
+const SLICES: usize = 16;
+const POOLED: usize = 256;
+
+#[derive(Debug)]
+enum Segment {
+    Bytes(Vec<u8>),
+    Block(Block),
+}
+
+impl Segment {
+    fn as_slice(&self) -> &[u8] {
+        match self {
+            Self::Bytes(bytes) => bytes,
+            Self::Block(block) => block.as_slice(),
+        }
+    }
+}
+
+#[derive(Debug, Default)]
+pub(crate) struct WriteQueue {
+    segments: VecDeque<Segment>,
+    /// Bytes of the first segment that are written.
+    offset: usize,
+    /// Bytes that were queued and not yet written.
+    pub(crate) waiting: u64,
+    /// How many waiting bytes may be left for each acknowledgement to be due, relative to
+    /// the total ever queued.
+    acks: VecDeque<u64>,
+    /// Total bytes queued since the queue was empty.
+    queued: u64,
+}
+
+/// Empty queues and buffers of a worker.
+#[derive(Debug, Default)]
+pub(crate) struct Spares {
+    buffers: Vec<Vec<u8>>,
+    #[allow(clippy::vec_box, reason = "connections hold a queue as one pointer")]
+    queues: Vec<Box<WriteQueue>>,
+}
+
+impl Spares {
+    pub(crate) fn queue(&mut self) -> Box<WriteQueue> {
+        self.queues.pop().unwrap_or_default()
+    }
+
+    pub(crate) fn give_queue(&mut self, mut queue: Box<WriteQueue>) {
+        queue.clear(self);
+        if self.queues.len() < POOLED {
+            self.queues.push(queue);
+        }
+    }
+
+    fn give_buffer(&mut self, mut buffer: Vec<u8>) {
+        if buffer.capacity() <= BUFFER_KEPT && self.buffers.len() < POOLED {
+            buffer.clear();
+            self.buffers.push(buffer);
+        }
+    }
+}
+
+impl WriteQueue {
+    pub(crate) fn is_empty(&self) -> bool {
+        self.segments.is_empty()
+    }
+
+    /// Lets `fill` append bytes.
+    pub(crate) fn append(&mut self, spares: &mut Spares, fill: impl FnOnce(&mut Vec<u8>)) {
+        if !matches!(self.segments.back(), Some(Segment::Bytes(bytes)) if bytes.len() < BUFFER_FULL)
+        {
+            self.segments.push_back(Segment::Bytes(spares.buffers.pop().unwrap_or_default()));
+        }
+        if let Some(Segment::Bytes(bytes)) = self.segments.back_mut() {
+            let before = bytes.len();
+            fill(bytes);
+            self.count((bytes.len() - before) as u64);
+        }
+    }
+
+    /// Appends a block by reference.
+    pub(crate) fn append_block(&mut self, block: Block) {
+        let length = block.len() as u64;
+        if length > 0 {
+            self.segments.push_back(Segment::Block(block));
+            self.count(length);
+        }
+    }
+
+    fn count(&mut self, length: u64) {
+        self.waiting += length;
+        self.queued += length;
+    }
+
+    /// Asks for an acknowledgement of everything queued so far.
+    pub(crate) fn acknowledge(&mut self) {
+        self.acks.push_back(self.queued);
+    }
+
+    /// Writes once. `Ok(0)` means that nothing is left.
+    pub(crate) fn write(&mut self, stream: &Stream, spares: &mut Spares) -> io::Result<usize> {
+        let written = match (self.segments.len(), self.segments.front()) {
+            (_, None) => return Ok(0),
+            (1, Some(only)) => {
+                stream.try_write(only.as_slice().get(self.offset..).unwrap_or_default())?
+            }
+            _ => {
+                let mut slices = [IoSlice::new(&[]); SLICES];
+                let mut skip = self.offset;
+                let mut used = 0;
+                for (slice, segment) in slices.iter_mut().zip(&self.segments) {
+                    *slice = IoSlice::new(segment.as_slice().get(skip..).unwrap_or_default());
+                    skip = 0;
+                    used += 1;
+                }
+                stream.try_write_vectored(&slices[..used])?
+            }
+        };
+        if written == 0 {
+            return Err(io::ErrorKind::WriteZero.into());
+        }
+        self.advance(written, spares);
+        Ok(written)
+    }
+
+    fn advance(&mut self, written: usize, spares: &mut Spares) {
+        self.waiting -= written as u64;
+        let mut left = written;
+        while let Some(first) = self.segments.front() {
+            let remaining = first.as_slice().len() - self.offset;
+            if left < remaining {
+                self.offset += left;
+                return;
+            }
+            left -= remaining;
+            self.offset = 0;
+            if let Some(Segment::Bytes(buffer)) = self.segments.pop_front() {
+                spares.give_buffer(buffer);
+            }
+        }
+    }
+
+    /// How many acknowledgements came due.
+    pub(crate) fn take_acks(&mut self) -> u32 {
+        let written = self.queued - self.waiting;
+        let mut due = 0;
+        while self.acks.front().is_some_and(|at| *at <= written) {
+            self.acks.pop_front();
+            due += 1;
+        }
+        due
+    }
+
+    fn clear(&mut self, spares: &mut Spares) {
+        while let Some(segment) = self.segments.pop_front() {
+            if let Segment::Bytes(buffer) = segment {
+                spares.give_buffer(buffer);
+            }
+        }
+        self.acks.clear();
+        (self.offset, self.waiting, self.queued) = (0, 0, 0);
+    }
+}
