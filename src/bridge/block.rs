@@ -50,7 +50,9 @@ impl BlockPool {
         if !capacity.is_power_of_two() {
             return;
         }
-        let Some(index) = class_for(capacity) else { return };
+        let Some(index) = class_for(capacity) else {
+            return;
+        };
         block.clear();
         let mut free = self.free.lock().unwrap_or_else(PoisonError::into_inner);
         if free.bytes + capacity <= KEPT_BYTES {
@@ -62,7 +64,10 @@ impl BlockPool {
     /// Bytes that are free for reuse.
     #[must_use]
     pub fn kept(&self) -> usize {
-        self.free.lock().unwrap_or_else(PoisonError::into_inner).bytes
+        self.free
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .bytes
     }
 }
 
@@ -92,7 +97,10 @@ impl Block {
     /// Wraps a filled vector; its memory goes to `pool` in the end.
     #[must_use]
     pub fn new(bytes: Vec<u8>, pool: &Arc<BlockPool>) -> Self {
-        Self(Arc::new(Shared { bytes, pool: Arc::clone(pool) }))
+        Self(Arc::new(Shared {
+            bytes,
+            pool: Arc::clone(pool),
+        }))
     }
 
     /// A block with a copy of `bytes`.

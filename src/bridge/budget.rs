@@ -28,7 +28,11 @@ impl Budget {
     /// A budget of `limit` bytes.
     #[must_use]
     pub fn with_limit(limit: usize) -> Self {
-        Self { waiting: AtomicUsize::new(0), stalled: AtomicBool::new(false), limit }
+        Self {
+            waiting: AtomicUsize::new(0),
+            stalled: AtomicBool::new(false),
+            limit,
+        }
     }
 
     /// Adds bytes that now wait.

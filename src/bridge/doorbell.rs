@@ -59,7 +59,9 @@ impl Doorbell {
 
 impl std::fmt::Debug for Doorbell {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Doorbell").field("rung", &self.rung).finish_non_exhaustive()
+        f.debug_struct("Doorbell")
+            .field("rung", &self.rung)
+            .finish_non_exhaustive()
     }
 }
 

@@ -53,7 +53,13 @@ impl Batch {
     /// Adds a record with a payload that is copied, at most [`layout::INLINE_LIMIT`] bytes.
     pub fn push_inline(&mut self, head: Head, payload: &[u8]) {
         debug_assert!(payload.len() <= layout::INLINE_LIMIT);
-        self.heads.extend_from_slice(&Head { argument: payload.len() as u32, ..head }.to_words());
+        self.heads.extend_from_slice(
+            &Head {
+                argument: payload.len() as u32,
+                ..head
+            }
+            .to_words(),
+        );
         self.bytes.extend_from_slice(payload);
         self.cost += RECORD_COST + payload.len();
     }
@@ -61,7 +67,13 @@ impl Batch {
     /// Adds a record whose payload is handed over.
     pub fn push_block(&mut self, head: Head, block: Block) {
         self.cost += RECORD_COST + block.len();
-        self.heads.extend_from_slice(&Head { flags: head.flags | flag::BLOCK, ..head }.to_words());
+        self.heads.extend_from_slice(
+            &Head {
+                flags: head.flags | flag::BLOCK,
+                ..head
+            }
+            .to_words(),
+        );
         self.blocks.push_back(block);
     }
 
@@ -151,7 +163,9 @@ impl Inbox {
     }
 
     fn next_batch(&self, reader: &mut Reader) -> bool {
-        let Some(next) = lock(&self.ready).pop_front() else { return false };
+        let Some(next) = lock(&self.ready).pop_front() else {
+            return false;
+        };
         let mut used = std::mem::replace(&mut reader.batch, next);
         (reader.head, reader.byte) = (0, 0);
         reader.blocks.append(&mut reader.batch.blocks);
@@ -176,7 +190,11 @@ fn inline_length(head: Head) -> usize {
         head.tag,
         event::MESSAGE | event::FRAGMENTS | event::PING | event::PONG | event::CLOSE
     );
-    if carries && !head.has(flag::BLOCK) { head.argument as usize } else { 0 }
+    if carries && !head.has(flag::BLOCK) {
+        head.argument as usize
+    } else {
+        0
+    }
 }
 
 /// How many records fit into the room, and their inline bytes.
@@ -210,7 +228,14 @@ mod tests {
     use std::sync::Arc;
 
     fn message(slot: u32) -> Head {
-        Head { tag: event::MESSAGE, flags: 0, aux: 0, slot, generation: 1, argument: 0 }
+        Head {
+            tag: event::MESSAGE,
+            flags: 0,
+            aux: 0,
+            slot,
+            generation: 1,
+            argument: 0,
+        }
     }
 
     #[test]
@@ -257,7 +282,13 @@ mod tests {
         inbox.deliver(&mut batch);
         let mut heads = [0; 16];
         let stuck = inbox.drain(&mut heads, &mut [0; 29]);
-        assert_eq!(stuck, Drained { more: true, ..Drained::default() });
+        assert_eq!(
+            stuck,
+            Drained {
+                more: true,
+                ..Drained::default()
+            }
+        );
         assert_eq!(inbox.drain(&mut heads, &mut [0; 30]).records, 1);
     }
 
@@ -267,9 +298,19 @@ mod tests {
         let inbox = Inbox::default();
         let mut batch = Batch::default();
         batch.push_inline(message(1), &[1; 30]);
-        batch.push(Head { tag: event::WRITTEN, argument: 4_000_000, ..message(1) });
+        batch.push(Head {
+            tag: event::WRITTEN,
+            argument: 4_000_000,
+            ..message(1)
+        });
         let block = Block::copy_of(&[9; 5000], &pool);
-        batch.push_block(Head { argument: 5000, ..message(2) }, block);
+        batch.push_block(
+            Head {
+                argument: 5000,
+                ..message(2)
+            },
+            block,
+        );
         let charged = batch.cost();
         inbox.deliver(&mut batch);
         let drained = inbox.drain(&mut [0; 64], &mut [0; 64]);

@@ -84,7 +84,9 @@ impl Lane {
 
     /// Worker side: says whether it is parked, for JavaScript to read without a call.
     pub fn set_parked(&self, parked: bool) {
-        self.slab.status(layout::STATUS_PARKED).store(u32::from(parked), Ordering::SeqCst);
+        self.slab
+            .status(layout::STATUS_PARKED)
+            .store(u32::from(parked), Ordering::SeqCst);
     }
 
     /// JavaScript side: adds the payload of the next record that is flagged as a block.
@@ -97,7 +99,9 @@ impl Lane {
         let mut writer = self.lock_writer();
         self.pass_on(&mut writer, outbox);
         writer.taken = 0;
-        self.slab.status(layout::STATUS_COMMITTED).store(0, Ordering::Release);
+        self.slab
+            .status(layout::STATUS_COMMITTED)
+            .store(0, Ordering::Release);
     }
 
     /// Worker side: takes what JavaScript has written but not yet submitted, because it may
@@ -119,7 +123,10 @@ impl Lane {
     /// Whether records wait in the slab that nobody took.
     #[must_use]
     pub fn has_unsubmitted(&self) -> bool {
-        self.slab.status(layout::STATUS_COMMITTED).load(Ordering::SeqCst) != 0
+        self.slab
+            .status(layout::STATUS_COMMITTED)
+            .load(Ordering::SeqCst)
+            != 0
             && self.slab.committed() > self.lock_writer().taken
     }
 
@@ -133,7 +140,11 @@ impl Lane {
         self.slab.copy_out(writer.taken, committed, &mut bytes);
         writer.taken = committed;
         let blocks = std::mem::take(&mut writer.blocks);
-        outbox.push(Command::Records(Commands { lane: Arc::clone(self), bytes, blocks }));
+        outbox.push(Command::Records(Commands {
+            lane: Arc::clone(self),
+            bytes,
+            blocks,
+        }));
         true
     }
 

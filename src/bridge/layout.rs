@@ -182,7 +182,12 @@ impl Head {
     /// The words of this head.
     #[must_use]
     pub const fn to_words(self) -> [u32; RECORD_WORDS] {
-        [word0(self.tag, self.flags, self.aux), self.slot, self.generation, self.argument]
+        [
+            word0(self.tag, self.flags, self.aux),
+            self.slot,
+            self.generation,
+            self.argument,
+        ]
     }
 
     /// Whether a flag is set.
@@ -204,8 +209,14 @@ mod tests {
 
     #[test]
     fn heads_survive_the_trip() {
-        let head =
-            Head { tag: 5, flags: 18, aux: 0xabcd, slot: 7, generation: u32::MAX, argument: 9 };
+        let head = Head {
+            tag: 5,
+            flags: 18,
+            aux: 0xabcd,
+            slot: 7,
+            generation: u32::MAX,
+            argument: 9,
+        };
         assert_eq!(Head::from_words(head.to_words()), head);
         assert!(head.has(flag::ACK) && head.has(flag::BLOCK) && !head.has(flag::FIN));
     }

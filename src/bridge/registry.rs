@@ -49,13 +49,18 @@ impl Registry {
                 (inner.entries.len() - 1) as u32
             }
         };
-        SlotId { slot, generation: inner.entries[slot as usize].generation }
+        SlotId {
+            slot,
+            generation: inner.entries[slot as usize].generation,
+        }
     }
 
     /// Frees a slot; its next user gets another generation. Stale identities are ignored.
     pub fn release(&self, id: SlotId) {
         let mut inner = self.lock();
-        let Some(entry) = inner.entries.get_mut(id.slot as usize) else { return };
+        let Some(entry) = inner.entries.get_mut(id.slot as usize) else {
+            return;
+        };
         if entry.generation == id.generation {
             entry.generation = entry.generation.wrapping_add(1);
             entry.addresses = None;
@@ -78,7 +83,9 @@ impl Registry {
     pub fn addresses(&self, id: SlotId) -> Option<Addresses> {
         let inner = self.lock();
         let entry = inner.entries.get(id.slot as usize)?;
-        (entry.generation == id.generation).then_some(entry.addresses).flatten()
+        (entry.generation == id.generation)
+            .then_some(entry.addresses)
+            .flatten()
     }
 
     fn lock(&self) -> std::sync::MutexGuard<'_, Inner> {
@@ -99,7 +106,11 @@ mod tests {
         registry.release(a);
         let c = registry.reserve();
         assert_eq!((c.slot, c.generation), (a.slot, a.generation + 1));
-        assert_ne!(registry.reserve().slot, c.slot, "a double release frees once");
+        assert_ne!(
+            registry.reserve().slot,
+            c.slot,
+            "a double release frees once"
+        );
     }
 
     #[test]
@@ -112,6 +123,9 @@ mod tests {
         registry.release(old);
         let new = registry.reserve();
         registry.set_addresses(old, (here, here));
-        assert_eq!((registry.addresses(old), registry.addresses(new)), (None, None));
+        assert_eq!(
+            (registry.addresses(old), registry.addresses(new)),
+            (None, None)
+        );
     }
 }

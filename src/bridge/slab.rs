@@ -28,7 +28,9 @@ unsafe impl Sync for SharedSlab {}
 impl SharedSlab {
     pub(crate) fn new() -> Self {
         let words = (STATUS_BYTES + OUTBOX_SLAB_BYTES) / 8;
-        Self { memory: (0..words).map(|_| UnsafeCell::new(0)).collect() }
+        Self {
+            memory: (0..words).map(|_| UnsafeCell::new(0)).collect(),
+        }
     }
 
     /// Where the memory begins. It stays there as long as the slab lives.
@@ -75,12 +77,15 @@ impl SharedSlab {
             let target = self.address().add(STATUS_BYTES + at);
             std::ptr::copy_nonoverlapping(bytes.as_ptr(), target, bytes.len());
         }
-        self.status(STATUS_COMMITTED).store((at + bytes.len()) as u32, Ordering::Release);
+        self.status(STATUS_COMMITTED)
+            .store((at + bytes.len()) as u32, Ordering::Release);
     }
 }
 
 impl std::fmt::Debug for SharedSlab {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("SharedSlab").field("committed", &self.committed()).finish_non_exhaustive()
+        f.debug_struct("SharedSlab")
+            .field("committed", &self.committed())
+            .finish_non_exhaustive()
     }
 }

@@ -56,7 +56,9 @@ mod tests {
     fn valid_codes() {
         let valid = |code: &u16| is_valid_close_code(*code);
         let below: Vec<u16> = (0..3000).filter(valid).collect();
-        let expected = [1000, 1001, 1002, 1003, 1007, 1008, 1009, 1010, 1011, 1012, 1013, 1014];
+        let expected = [
+            1000, 1001, 1002, 1003, 1007, 1008, 1009, 1010, 1011, 1012, 1013, 1014,
+        ];
         assert_eq!(below, expected);
         assert_eq!((3000..=u16::MAX).filter(valid).count(), 2000);
         assert!(!is_valid_close_code(5000));
@@ -64,7 +66,10 @@ mod tests {
 
     #[test]
     fn what_is_written_is_read() {
-        assert_eq!(parse_close_payload(&encode_close_payload(1005, b"x"), false), Ok((1005, &[][..])));
+        assert_eq!(
+            parse_close_payload(&encode_close_payload(1005, b"x"), false),
+            Ok((1005, &[][..]))
+        );
         assert_eq!(
             parse_close_payload(&encode_close_payload(4000, b"bye"), false),
             Ok((4000, &b"bye"[..]))
@@ -74,9 +79,15 @@ mod tests {
     #[test]
     fn the_code_is_checked_before_the_reason() {
         let bad = encode_close_payload(1006, b"\xff");
-        assert_eq!(parse_close_payload(&bad, false), Err(Violation::InvalidCloseCode(1006)));
+        assert_eq!(
+            parse_close_payload(&bad, false),
+            Err(Violation::InvalidCloseCode(1006))
+        );
         let bad = encode_close_payload(1000, b"\xff");
-        assert_eq!(parse_close_payload(&bad, false), Err(Violation::InvalidUtf8));
+        assert_eq!(
+            parse_close_payload(&bad, false),
+            Err(Violation::InvalidUtf8)
+        );
         assert_eq!(parse_close_payload(&bad, true), Ok((1000, &b"\xff"[..])));
     }
 }

@@ -102,9 +102,10 @@ impl Decoder {
     /// driver's own buffer and [`handle_input`](Self::handle_input) is as good.
     pub fn direct_buffer(&mut self, sink: &mut impl EventSink) -> Option<&mut [MaybeUninit<u8>]> {
         match self.partial.as_deref_mut() {
-            Some(Partial { message: Some(message), control: None }) if !self.finished => {
-                message.direct_tail(sink)
-            }
+            Some(Partial {
+                message: Some(message),
+                control: None,
+            }) if !self.finished => message.direct_tail(sink),
             _ => None,
         }
     }
@@ -129,17 +130,26 @@ impl Decoder {
         if self.chunk_limit_reached() {
             return self.fail(Violation::TooManyChunks, sink);
         }
-        let Some(message) = self.partial.as_deref_mut().and_then(|partial| partial.message.as_mut())
+        let Some(message) = self
+            .partial
+            .as_deref_mut()
+            .and_then(|partial| partial.message.as_mut())
         else {
             return;
         };
-        assert!(count as u64 <= message.missing(), "more bytes than the frame lacks");
+        assert!(
+            count as u64 <= message.missing(),
+            "more bytes than the frame lacks"
+        );
         let block = message.block_mut();
         let start = block.len();
         // SAFETY: the slice that `direct_buffer` returned is the beginning of the
         // block's spare capacity, and the caller initialised `count` bytes of it.
         unsafe { spare::claim(block, count) };
-        match message.adopt(start).and_then(|()| self.end_data_frame_if_complete(sink)) {
+        match message
+            .adopt(start)
+            .and_then(|()| self.end_data_frame_if_complete(sink))
+        {
             Ok(()) => self.count_chunk(count),
             Err(violation) => self.fail(violation, sink),
         }
@@ -186,8 +196,13 @@ impl Decoder {
                     return self.deliver_small(small, input, sink);
                 }
             }
-            Some(Partial { control: Some(_), .. }) => return self.continue_control(input, sink),
-            Some(Partial { message: Some(message), .. }) if message.missing() > 0 => {
+            Some(Partial {
+                control: Some(_), ..
+            }) => return self.continue_control(input, sink),
+            Some(Partial {
+                message: Some(message),
+                ..
+            }) if message.missing() > 0 => {
                 return self.continue_data(input, sink);
             }
             _ => {}
@@ -299,7 +314,10 @@ impl Decoder {
 
     /// Keeps as many bytes as a header can still have; returns their number.
     fn hold_header_bytes(&mut self, input: &[u8]) -> usize {
-        let room = self.header.get_mut(usize::from(self.header_len)..).unwrap_or_default();
+        let room = self
+            .header
+            .get_mut(usize::from(self.header_len)..)
+            .unwrap_or_default();
         let added = room.len().min(input.len());
         for (room, byte) in room.iter_mut().zip(input) {
             *room = *byte;
@@ -314,7 +332,9 @@ impl Decoder {
         input: &'a mut [u8],
         sink: &mut impl EventSink,
     ) -> Result<&'a mut [u8], Violation> {
-        let whole = usize::try_from(header.payload_len).ok().filter(|len| *len <= input.len());
+        let whole = usize::try_from(header.payload_len)
+            .ok()
+            .filter(|len| *len <= input.len());
         match (header.opcode, whole) {
             (OpCode::Control(kind), Some(len)) => {
                 let (payload, rest) = input.split_at_mut_checked(len).unwrap_or_default();
@@ -324,7 +344,12 @@ impl Decoder {
             }
             (OpCode::Control(kind), None) => {
                 let len = header.payload_len as usize; // at most 125, checked with the header
-                let control = PartialControl { kind, key: header.key, len, payload: Vec::new() };
+                let control = PartialControl {
+                    kind,
+                    key: header.key,
+                    len,
+                    payload: Vec::new(),
+                };
                 self.partial.get_or_insert_default().control = Some(Box::new(control));
                 self.continue_control(input, sink)
             }
@@ -352,7 +377,10 @@ impl Decoder {
         input: &'a mut [u8],
         sink: &mut impl EventSink,
     ) -> Result<&'a mut [u8], Violation> {
-        let Some(message) = self.partial.as_deref_mut().and_then(|partial| partial.message.as_mut())
+        let Some(message) = self
+            .partial
+            .as_deref_mut()
+            .and_then(|partial| partial.message.as_mut())
         else {
             return Ok(input);
         };
@@ -365,8 +393,12 @@ impl Decoder {
 
     fn end_data_frame_if_complete(&mut self, sink: &mut impl EventSink) -> Result<(), Violation> {
         let track = self.config.track_fragments;
-        let Some(partial) = self.partial.as_deref_mut() else { return Ok(()) };
-        let Some(message) = &mut partial.message else { return Ok(()) };
+        let Some(partial) = self.partial.as_deref_mut() else {
+            return Ok(());
+        };
+        let Some(message) = &mut partial.message else {
+            return Ok(());
+        };
         if message.missing() > 0 {
             return Ok(());
         }
@@ -384,8 +416,12 @@ impl Decoder {
         input: &'a mut [u8],
         sink: &mut impl EventSink,
     ) -> Result<&'a mut [u8], Violation> {
-        let Some(partial) = self.partial.as_deref_mut() else { return Ok(input) };
-        let Some(control) = &mut partial.control else { return Ok(input) };
+        let Some(partial) = self.partial.as_deref_mut() else {
+            return Ok(input);
+        };
+        let Some(control) = &mut partial.control else {
+            return Ok(input);
+        };
         let missing = control.len - control.payload.len();
         let (bytes, rest) = input.split_at_mut(missing.min(input.len()));
         control.payload.extend_from_slice(bytes);
@@ -429,13 +465,23 @@ impl Decoder {
 
     fn rules(&self) -> Rules {
         let max_payload = self.room();
-        let Config { role, max_fragments, .. } = self.config;
-        let message = self.partial.as_deref().and_then(|partial| partial.message.as_ref());
+        let Config {
+            role,
+            max_fragments,
+            ..
+        } = self.config;
+        let message = self
+            .partial
+            .as_deref()
+            .and_then(|partial| partial.message.as_ref());
         Rules {
             role,
             compression: false,
             in_message: message.is_some(),
-            room: max_payload - message.map_or(0, PartialMessage::announced).min(max_payload),
+            room: max_payload
+                - message
+                    .map_or(0, PartialMessage::announced)
+                    .min(max_payload),
             another_frame: max_fragments == 0
                 || message.map_or(0, PartialMessage::frames) < max_fragments,
         }
@@ -443,7 +489,11 @@ impl Decoder {
 
     /// Payload bytes that one message may announce.
     fn room(&self) -> u64 {
-        if self.config.max_payload == 0 { u64::MAX } else { self.config.max_payload }
+        if self.config.max_payload == 0 {
+            u64::MAX
+        } else {
+            self.config.max_payload
+        }
     }
 
     fn chunk_limit_reached(&self) -> bool {
@@ -466,10 +516,14 @@ impl Decoder {
 
     fn held_of_part(&self) -> u64 {
         match self.partial.as_deref() {
-            Some(Partial { control: Some(control), .. }) => control.payload.len() as u64,
-            Some(Partial { message: Some(message), .. }) if message.missing() > 0 => {
-                message.held_of_frame()
-            }
+            Some(Partial {
+                control: Some(control),
+                ..
+            }) => control.payload.len() as u64,
+            Some(Partial {
+                message: Some(message),
+                ..
+            }) if message.missing() > 0 => message.held_of_frame(),
             _ => {
                 let held = usize::from(self.header_len);
                 let [_, second, ..] = self.header;

@@ -64,14 +64,20 @@ impl MaskSource {
     /// A source that asks the operating system when the first key is taken.
     #[must_use]
     pub fn new() -> Self {
-        Self { keys: Box::new([[0; 4]; KEYS]), used: KEYS }
+        Self {
+            keys: Box::new([[0; 4]; KEYS]),
+            used: KEYS,
+        }
     }
 
     /// A key that was never given before.
     ///
     /// # Panics
     /// When the operating system has no random bytes to give.
-    #[expect(clippy::should_implement_trait, reason = "endless: it has no None to give")]
+    #[expect(
+        clippy::should_implement_trait,
+        reason = "endless: it has no None to give"
+    )]
     pub fn next(&mut self) -> [u8; 4] {
         if self.used == KEYS {
             getrandom::fill(self.keys.as_flattened_mut())
@@ -93,7 +99,9 @@ impl Default for MaskSource {
 /// The key, turned so that it begins with the byte for `offset`, repeated.
 #[inline]
 fn pattern(key: [u8; 4], offset: usize) -> [u8; BLOCK] {
-    let turned = u32::from_le_bytes(key).rotate_right(8 * (offset as u32 & 3)).to_le_bytes();
+    let turned = u32::from_le_bytes(key)
+        .rotate_right(8 * (offset as u32 & 3))
+        .to_le_bytes();
     let mut pattern = [0; BLOCK];
     for part in pattern.as_chunks_mut::<4>().0 {
         *part = turned;
@@ -120,7 +128,7 @@ mod tests {
 
     #[test]
     fn copying_and_in_place_agree_at_every_length_and_offset() {
-        let source: Vec<u8> = (0..200).map(|byte| byte * 7).collect();
+        let source: Vec<u8> = (0..200u8).map(|byte| byte.wrapping_mul(7)).collect();
         for len in 0..source.len() {
             for offset in 0..5 {
                 let key = [1, 2, 3, 4];

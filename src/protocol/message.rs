@@ -69,7 +69,11 @@ impl PartialMessage {
 
     /// Payload bytes of the current, incomplete frame that are held.
     pub(super) fn held_of_frame(&self) -> u64 {
-        if self.missing == 0 { 0 } else { self.frame_len - self.missing }
+        if self.missing == 0 {
+            0
+        } else {
+            self.frame_len - self.missing
+        }
     }
 
     /// Whether the frame that was begun last ends the message.
@@ -129,7 +133,11 @@ impl PartialMessage {
     /// length from `start` on.
     pub(super) fn adopt(&mut self, start: usize) -> Result<(), Violation> {
         let phase = self.phase();
-        apply_mask(self.block.get_mut(start..).unwrap_or_default(), self.key, phase);
+        apply_mask(
+            self.block.get_mut(start..).unwrap_or_default(),
+            self.key,
+            phase,
+        );
         self.take_note(start)
     }
 
@@ -156,7 +164,11 @@ impl PartialMessage {
             self.release(sink);
             return Err(Violation::InvalidUtf8);
         }
-        let lengths = if track_fragments { mem::take(&mut self.lengths) } else { Vec::new() };
+        let lengths = if track_fragments {
+            mem::take(&mut self.lengths)
+        } else {
+            Vec::new()
+        };
         if self.block.len() <= INLINE_LIMIT {
             sink.message(self.binary, Payload::Borrowed(&self.block), &lengths);
             self.release(sink);
@@ -193,8 +205,9 @@ impl PartialMessage {
     /// fixed multiple of what was held, so that copying stays linear.
     fn next_capacity(&self, incoming: usize) -> usize {
         let held = self.block.len().saturating_add(incoming);
-        let total = usize::try_from(self.missing)
-            .map_or(usize::MAX, |missing| self.block.len().saturating_add(missing));
+        let total = usize::try_from(self.missing).map_or(usize::MAX, |missing| {
+            self.block.len().saturating_add(missing)
+        });
         if self.fin {
             held.saturating_mul(4).max(SMALLEST_BLOCK).min(total)
         } else {

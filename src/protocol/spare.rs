@@ -15,7 +15,10 @@
 /// never of the peer.
 #[inline]
 pub(super) unsafe fn claim(block: &mut Vec<u8>, count: usize) {
-    assert!(count <= block.capacity() - block.len(), "claimed more than the spare capacity");
+    assert!(
+        count <= block.capacity() - block.len(),
+        "claimed more than the spare capacity"
+    );
     // SAFETY: the new length is within the capacity (asserted above), and the
     // caller vouches that the bytes up to it are initialised.
     unsafe { block.set_len(block.len() + count) }

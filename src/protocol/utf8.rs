@@ -19,14 +19,19 @@ impl Utf8Validator {
     /// A validator at the start of a text.
     #[must_use]
     pub const fn new() -> Self {
-        Self { pending: [0; 3], pending_len: 0 }
+        Self {
+            pending: [0; 3],
+            pending_len: 0,
+        }
     }
 
     /// Takes the next piece; `false` when the text is invalid whatever follows.
     /// After `false` the state means nothing.
     #[must_use]
     pub fn feed(&mut self, piece: &[u8]) -> bool {
-        let Some(rest) = self.complete_pending(piece) else { return false };
+        let Some(rest) = self.complete_pending(piece) else {
+            return false;
+        };
         let (whole, tail) = split_incomplete(rest);
         if !is_valid(whole) {
             return false;
@@ -54,10 +59,14 @@ impl Utf8Validator {
     /// bytes after it, or `None` when it is invalid.
     fn complete_pending<'a>(&mut self, mut piece: &'a [u8]) -> Option<&'a [u8]> {
         while self.pending_len > 0 {
-            let Some((&next, rest)) = piece.split_first() else { break };
+            let Some((&next, rest)) = piece.split_first() else {
+                break;
+            };
             let held = usize::from(self.pending_len);
             let mut character = [0; 4];
-            character.get_mut(..held)?.copy_from_slice(self.pending.get(..held)?);
+            character
+                .get_mut(..held)?
+                .copy_from_slice(self.pending.get(..held)?);
             *character.get_mut(held)? = next;
             let character = character.get(..=held)?;
             match std::str::from_utf8(character) {
@@ -97,12 +106,18 @@ pub(super) fn is_valid(text: &[u8]) -> bool {
 /// Cuts before the last character when its lead byte announces more bytes than
 /// there are.
 fn split_incomplete(bytes: &[u8]) -> (&[u8], &[u8]) {
-    let lead = bytes.iter().rev().take(3).position(|byte| byte & 0xc0 != 0x80);
+    let lead = bytes
+        .iter()
+        .rev()
+        .take(3)
+        .position(|byte| byte & 0xc0 != 0x80);
     let tail = match lead.and_then(|back| Some((back + 1, bytes.get(bytes.len() - 1 - back)?))) {
         Some((present, &lead)) if present < announced_len(lead) => present,
         _ => 0,
     };
-    bytes.split_at_checked(bytes.len() - tail).unwrap_or((bytes, &[]))
+    bytes
+        .split_at_checked(bytes.len() - tail)
+        .unwrap_or((bytes, &[]))
 }
 
 const fn announced_len(lead: u8) -> usize {

@@ -179,7 +179,10 @@ mod tests {
 
     #[test]
     fn the_argument_is_in_the_text() {
-        assert_eq!(InvalidOpcode(11).to_string(), "Invalid WebSocket frame: invalid opcode 11");
+        assert_eq!(
+            InvalidOpcode(11).to_string(),
+            "Invalid WebSocket frame: invalid opcode 11"
+        );
         assert_eq!(
             InvalidControlLength(126).to_string(),
             "Invalid WebSocket frame: invalid payload length 126"

@@ -118,8 +118,15 @@ impl Connection {
             connection.queue_raw(core, Outgoing::Inline(preface), false);
         }
         if !initial.is_empty() {
-            let mut sink = RecordSink { id, lane: &connection.lane };
-            connection.state.borrow_mut().decoder.handle_input(initial, &mut sink);
+            let mut sink = RecordSink {
+                id,
+                lane: &connection.lane,
+            };
+            connection
+                .state
+                .borrow_mut()
+                .decoder
+                .handle_input(initial, &mut sink);
         }
         tokio::task::spawn_local(drive(Rc::clone(core), Rc::clone(&connection)));
         connection
@@ -154,18 +161,15 @@ impl Connection {
         self.queue(core, ack, |queue, core| match payload {
             Outgoing::Inline([]) => {}
             Outgoing::Inline(bytes) => {
-                queue.append(&mut core.spares.borrow_mut(), |out| out.extend_from_slice(bytes));
+                queue.append(&mut core.spares.borrow_mut(), |out| {
+                    out.extend_from_slice(bytes)
+                });
             }
             Outgoing::Block(block) => queue.append_block(block),
         });
     }
 
-    fn queue(
-        self: &Rc<Self>,
-        core: &Core,
-        ack: bool,
-        fill: impl FnOnce(&mut WriteQueue, &Core),
-    ) {
+    fn queue(self: &Rc<Self>, core: &Core, ack: bool, fill: impl FnOnce(&mut WriteQueue, &Core)) {
         let mut state = self.state.borrow_mut();
         if state.stream.is_none() || state.ending {
             return;
@@ -240,8 +244,12 @@ impl Connection {
     /// A panic unwound out of this connection: it ends with 1011, others go on.
     pub(crate) fn abandon(self: &Rc<Self>, core: &Core) {
         let client = self.state.borrow().client;
-        let mask = client.then(|| core.masks.borrow_mut().next_key());
-        let frame = FrameStart { fin: true, opcode: CLOSE_OPCODE, mask };
+        let mask = client.then(|| core.masks.borrow_mut().next());
+        let frame = FrameStart {
+            fin: true,
+            opcode: CLOSE_OPCODE,
+            mask,
+        };
         let code = INTERNAL_ERROR.to_be_bytes();
         self.queue_frame(core, frame, Outgoing::Inline(&code), false);
         let mut state = self.state.borrow_mut();
@@ -251,7 +259,11 @@ impl Connection {
 
     fn poll(self: &Rc<Self>, core: &Core, cx: &mut Context<'_>) -> Poll<()> {
         let mut state = self.state.borrow_mut();
-        if !state.waker.as_ref().is_some_and(|known| known.will_wake(cx.waker())) {
+        if !state
+            .waker
+            .as_ref()
+            .is_some_and(|known| known.will_wake(cx.waker()))
+        {
             state.waker = Some(cx.waker().clone());
         }
         if state.queue.is_some() || (state.ending && !state.ended) {
@@ -279,7 +291,11 @@ impl Connection {
                 Poll::Ready(Err(error)) => self.close(core, &mut state, errno(&error)),
             }
         }
-        if state.stream.is_none() { Poll::Ready(()) } else { Poll::Pending }
+        if state.stream.is_none() {
+            Poll::Ready(())
+        } else {
+            Poll::Pending
+        }
     }
 
     /// Reads once and decodes. 0 bytes mean that the peer finished its side.
@@ -289,8 +305,18 @@ impl Connection {
         state: &mut State,
         cx: &mut Context<'_>,
     ) -> Poll<io::Result<usize>> {
-        let State { stream: Some(stream), decoder, .. } = state else { return Poll::Pending };
-        let mut sink = RecordSink { id: self.id, lane: &self.lane };
+        let State {
+            stream: Some(stream),
+            decoder,
+            ..
+        } = state
+        else {
+            return Poll::Pending;
+        };
+        let mut sink = RecordSink {
+            id: self.id,
+            lane: &self.lane,
+        };
         if let Some(spare) = decoder.direct_buffer(&mut sink) {
             let mut buffer = ReadBuf::uninit(spare);
             match stream.poll_read(cx, &mut buffer) {
@@ -326,7 +352,13 @@ impl Connection {
     fn flush(&self, core: &Core, state: &mut State, mut cx: Option<&mut Context<'_>>) {
         let mut progress = false;
         let outcome = loop {
-            let State { stream: Some(stream), queue: Some(queue), written, .. } = state else {
+            let State {
+                stream: Some(stream),
+                queue: Some(queue),
+                written,
+                ..
+            } = state
+            else {
                 break Ok(());
             };
             if queue.is_empty() {
@@ -365,7 +397,9 @@ impl Connection {
 
     /// Reports acknowledgements that came due and lets go of an empty queue.
     fn acknowledge(&self, core: &Core, state: &mut State) {
-        let Some(queue) = &mut state.queue else { return };
+        let Some(queue) = &mut state.queue else {
+            return;
+        };
         let due = queue.take_acks();
         if due > 0 {
             self.lane.push(self.id, event::WRITTEN, 0, due);

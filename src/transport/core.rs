@@ -77,7 +77,11 @@ impl Core {
 
     /// This worker's end of a lane.
     pub(crate) fn lane(&self, lane: &Arc<Lane>) -> Option<Rc<LaneState>> {
-        self.lanes.borrow().iter().find(|state| Arc::ptr_eq(&state.lane, lane)).cloned()
+        self.lanes
+            .borrow()
+            .iter()
+            .find(|state| Arc::ptr_eq(&state.lane, lane))
+            .cloned()
     }
 
     /// Puts something into a slot.
@@ -131,8 +135,9 @@ impl Core {
             let next = chunks.len();
             chunks.push(self.worker.table.chunk(next));
         }
-        if let Some(counter) =
-            chunks.get(index).and_then(|chunk| chunk.get(id.slot as usize % TABLE_CHUNK))
+        if let Some(counter) = chunks
+            .get(index)
+            .and_then(|chunk| chunk.get(id.slot as usize % TABLE_CHUNK))
         {
             publish(counter, bytes);
         }

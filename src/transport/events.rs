@@ -51,7 +51,12 @@ impl LaneState {
 
     /// Stages a record without a payload.
     pub(crate) fn push(&self, id: SlotId, tag: u8, aux: u16, argument: u32) {
-        self.stage(|batch| batch.push(Head { argument, ..head(id, tag, 0, aux) }));
+        self.stage(|batch| {
+            batch.push(Head {
+                argument,
+                ..head(id, tag, 0, aux)
+            })
+        });
     }
 
     /// Stages a record with a small payload.
@@ -64,7 +69,13 @@ impl LaneState {
         let block = Block::new(bytes, &self.lane.environment().pool);
         let argument = block.len() as u32;
         self.stage(|batch| {
-            batch.push_block(Head { argument, ..head(id, tag, flags, aux) }, block);
+            batch.push_block(
+                Head {
+                    argument,
+                    ..head(id, tag, flags, aux)
+                },
+                block,
+            );
         });
     }
 
@@ -81,7 +92,14 @@ impl LaneState {
 }
 
 const fn head(id: SlotId, tag: u8, flags: u8, aux: u16) -> Head {
-    Head { tag, flags, aux, slot: id.slot, generation: id.generation, argument: 0 }
+    Head {
+        tag,
+        flags,
+        aux,
+        slot: id.slot,
+        generation: id.generation,
+        argument: 0,
+    }
 }
 
 /// Turns one connection's events into records.
@@ -95,7 +113,8 @@ impl EventSink for RecordSink<'_> {
         if !fragments.is_empty() {
             let bytes: Vec<u8> = fragments.iter().flat_map(|len| len.to_le_bytes()).collect();
             if bytes.len() <= INLINE_LIMIT {
-                self.lane.push_inline(self.id, event::FRAGMENTS, 0, 0, &bytes);
+                self.lane
+                    .push_inline(self.id, event::FRAGMENTS, 0, 0, &bytes);
             } else {
                 self.lane.push_block(self.id, event::FRAGMENTS, 0, 0, bytes);
             }
@@ -103,9 +122,12 @@ impl EventSink for RecordSink<'_> {
         let flags = if binary { flag::BINARY } else { 0 };
         match payload {
             Payload::Borrowed(bytes) => {
-                self.lane.push_inline(self.id, event::MESSAGE, flags, 0, bytes);
+                self.lane
+                    .push_inline(self.id, event::MESSAGE, flags, 0, bytes);
             }
-            Payload::Owned(bytes) => self.lane.push_block(self.id, event::MESSAGE, flags, 0, bytes),
+            Payload::Owned(bytes) => self
+                .lane
+                .push_block(self.id, event::MESSAGE, flags, 0, bytes),
         }
     }
 
@@ -118,12 +140,14 @@ impl EventSink for RecordSink<'_> {
     }
 
     fn close(&mut self, code: u16, reason: &[u8]) {
-        self.lane.push_inline(self.id, event::CLOSE, 0, code, reason);
+        self.lane
+            .push_inline(self.id, event::CLOSE, 0, code, reason);
     }
 
     fn violation(&mut self, violation: Violation) {
         let id = u16::from(violation.id());
-        self.lane.push(self.id, event::VIOLATION, id, violation.argument());
+        self.lane
+            .push(self.id, event::VIOLATION, id, violation.argument());
     }
 
     fn allocate(&mut self, capacity: usize) -> Vec<u8> {

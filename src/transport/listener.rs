@@ -25,7 +25,7 @@ use super::stream::Stream;
 use super::takeover::OwnedStream;
 use crate::bridge::layout::event;
 use crate::bridge::{Command, Lane, SlotId};
-use crate::protocol::upgrade;
+use crate::protocol::upgrade::{self, HeadStatus, response};
 
 /// Node's `headersTimeout`: a head must be complete this long after its connection began.
 const HEAD_TIMEOUT: Duration = Duration::from_secs(60);
@@ -88,7 +88,7 @@ pub struct Incoming {
 
 /// Tells all connections of a listener that it closed.
 #[derive(Debug)]
-pub struct ListenerGate {
+pub(crate) struct ListenerGate {
     id: u16,
     closed: AtomicBool,
     notify: Notify,
@@ -120,9 +120,20 @@ pub(crate) struct Pending {
 
 /// Starts a listener on this worker.
 pub(crate) fn listen(core: &Rc<Core>, listening: Listening) {
-    let Listening { listener, id, lanes, home } = listening;
-    let Some(lane) = lanes.get(home).and_then(|lane| core.lane(lane)) else { return };
-    let gate = Arc::new(ListenerGate { id, closed: AtomicBool::new(false), notify: Notify::new() });
+    let Listening {
+        listener,
+        id,
+        lanes,
+        home,
+    } = listening;
+    let Some(lane) = lanes.get(home).and_then(|lane| core.lane(lane)) else {
+        return;
+    };
+    let gate = Arc::new(ListenerGate {
+        id,
+        closed: AtomicBool::new(false),
+        notify: Notify::new(),
+    });
     let key = (lane_key(&lane), id);
     core.listeners.borrow_mut().insert(key, Arc::clone(&gate));
     let core = Rc::clone(core);
@@ -131,7 +142,15 @@ pub(crate) fn listen(core: &Rc<Core>, listening: Listening) {
             accept_until_closed(&core, &listener, &lanes, &gate).await;
         }
         core.listeners.borrow_mut().remove(&key);
-        lane.push(SlotId { slot: 0, generation: 0 }, event::UNLISTENED, id, 0);
+        lane.push(
+            SlotId {
+                slot: 0,
+                generation: 0,
+            },
+            event::UNLISTENED,
+            id,
+            0,
+        );
     });
 }
 
@@ -157,30 +176,49 @@ async fn accept_until_closed(
 /// Whether an accept failed because of the connection and not of us.
 fn is_of_one_connection(error: &io::Error) -> bool {
     use io::ErrorKind::{ConnectionAborted, ConnectionRefused, ConnectionReset};
-    matches!(error.kind(), ConnectionAborted | ConnectionReset | ConnectionRefused)
+    matches!(
+        error.kind(),
+        ConnectionAborted | ConnectionReset | ConnectionRefused
+    )
 }
 
 /// Gives a connection to the next worker in turn.
 fn hand_out(core: &Rc<Core>, stream: TcpStream, lanes: &[Arc<Lane>], gate: &Arc<ListenerGate>) {
     let next = core.next_peer.get() % core.peers.len();
     core.next_peer.set(next + 1);
-    let (Some(peer), Some(lane)) = (core.peers.get(next), lanes.get(next)) else { return };
-    let incoming = Incoming { stream, lane: Arc::clone(lane), gate: Arc::clone(gate) };
+    let (Some(peer), Some(lane)) = (core.peers.get(next), lanes.get(next)) else {
+        return;
+    };
+    let incoming = Incoming {
+        stream,
+        lane: Arc::clone(lane),
+        gate: Arc::clone(gate),
+    };
     if Arc::ptr_eq(peer, &core.worker) {
         serve(core, incoming);
     } else {
-        peer.outbox.push(Command::Control(Control::Incoming(Box::new(incoming))));
+        peer.outbox
+            .push(Command::Control(Control::Incoming(Box::new(incoming))));
     }
 }
 
 /// Reads requests of a fresh connection until one is an upgrade.
 pub(crate) fn serve(core: &Rc<Core>, incoming: Incoming) {
-    let Some(lane) = core.lane(&incoming.lane) else { return };
-    let Ok(stream) = Stream::register(OwnedStream::Tcp(incoming.stream)) else { return };
+    let Some(lane) = core.lane(&incoming.lane) else {
+        return;
+    };
+    let Ok(stream) = Stream::register(OwnedStream::Tcp(incoming.stream)) else {
+        return;
+    };
     let core = Rc::clone(core);
     tokio::task::spawn_local(async move {
         let gate = incoming.gate;
-        let serving = Serving { core, lane, stream, buffer: Vec::with_capacity(HEAD_BUFFER) };
+        let serving = Serving {
+            core,
+            lane,
+            stream,
+            buffer: Vec::with_capacity(HEAD_BUFFER),
+        };
         select(pin!(serving.run(gate.id)), pin!(gate.closed())).await;
     });
 }
@@ -194,51 +232,78 @@ struct Serving {
 
 /// What came of reading a head.
 enum Outcome {
-    Head(upgrade::Head),
+    Request(Request),
     Answer(&'static [u8]),
     Gone,
+}
+
+/// What decides who answers a request.
+struct Request {
+    head_bytes: usize,
+    is_upgrade: bool,
+    is_connect: bool,
+    keep_alive: bool,
+    /// The answer to a plain request.
+    answer: fn(&str, bool, bool) -> Vec<u8>,
+    with_body: bool,
+}
+
+impl From<&upgrade::Head<'_>> for Request {
+    fn from(head: &upgrade::Head<'_>) -> Self {
+        let hostless = !head.has_host && head.version() == (1, 1);
+        Self {
+            head_bytes: head.len,
+            is_upgrade: head.is_upgrade,
+            is_connect: head.method() == "CONNECT",
+            // A body would have to be skipped first.
+            keep_alive: head.keep_alive && !head.has_body && !hostless,
+            answer: if hostless {
+                |date, _, _| response::missing_host(date)
+            } else {
+                response::upgrade_required
+            },
+            with_body: head.method() != "HEAD",
+        }
+    }
 }
 
 impl Serving {
     async fn run(mut self, listener: u16) {
         let mut deadline = Instant::now() + HEAD_TIMEOUT;
         loop {
-            let head = match timeout_at(deadline, self.read_head()).await {
-                Ok(Outcome::Head(head)) => head,
+            let request = match timeout_at(deadline, self.read_head()).await {
+                Ok(Outcome::Request(request)) => request,
                 Ok(Outcome::Answer(bytes)) => return self.answer(bytes).await,
                 Ok(Outcome::Gone) => return,
                 Err(_) if self.buffer.is_empty() => return,
-                Err(_) => return self.answer(upgrade::TIMED_OUT).await,
+                Err(_) => return self.answer(response::REQUEST_TIMEOUT).await,
             };
-            if head.is_connect {
+            if request.is_connect {
                 return;
             }
-            if head.is_upgrade {
-                return self.hand_over(listener, head.length);
+            if request.is_upgrade {
+                return self.hand_over(listener, request.head_bytes);
             }
-            let keep = head.keep_alive && !head.has_body;
             let date = httpdate::fmt_http_date(SystemTime::now());
-            let response = upgrade::upgrade_required(&date, keep, head.is_head_method);
-            self.answer(response.as_bytes()).await;
-            if !keep {
+            let answer = (request.answer)(&date, request.keep_alive, request.with_body);
+            self.answer(&answer).await;
+            if !request.keep_alive {
                 return;
             }
-            self.buffer.drain(..head.length);
+            self.buffer.drain(..request.head_bytes);
             deadline = Instant::now() + KEEP_ALIVE_TIMEOUT;
         }
     }
 
     async fn read_head(&mut self) -> Outcome {
-        let mut reader = upgrade::HeadReader::default();
+        let mut parser = upgrade::HeadParser::new();
         loop {
             if !self.buffer.is_empty() {
-                match reader.advance(&self.buffer) {
-                    upgrade::HeadStatus::Partial => {}
-                    upgrade::HeadStatus::Complete(head) => return Outcome::Head(head),
-                    upgrade::HeadStatus::Bad => return Outcome::Answer(upgrade::BAD_REQUEST),
-                    upgrade::HeadStatus::TooLarge => {
-                        return Outcome::Answer(upgrade::HEAD_TOO_LARGE);
-                    }
+                match parser.parse(&self.buffer) {
+                    HeadStatus::Partial => {}
+                    HeadStatus::Complete(head) => return Outcome::Request((&head).into()),
+                    HeadStatus::Bad => return Outcome::Answer(response::BAD_REQUEST),
+                    HeadStatus::TooLarge => return Outcome::Answer(response::HEADERS_TOO_LARGE),
                 }
             }
             match self.read_more().await {
@@ -249,10 +314,15 @@ impl Serving {
     }
 
     async fn read_more(&mut self) -> io::Result<usize> {
-        let Self { core, stream, buffer, .. } = self;
+        let Self {
+            core,
+            stream,
+            buffer,
+            ..
+        } = self;
         let read = std::future::poll_fn(|cx| {
             let scratch = &mut core.read_buffer.borrow_mut();
-            let limit = scratch.len().min(upgrade::MAX_HEAD_BYTES);
+            let limit = scratch.len().min(upgrade::MAX_COUNTED_SIZE);
             let mut into = ReadBuf::new(scratch.get_mut(..limit).unwrap_or_default());
             stream.poll_read(cx, &mut into).map_ok(|()| {
                 buffer.extend_from_slice(into.filled());
@@ -281,7 +351,12 @@ impl Serving {
 
     /// Parks the connection in a slot and tells JavaScript.
     fn hand_over(self, listener: u16, head: usize) {
-        let Self { core, lane, stream, mut buffer } = self;
+        let Self {
+            core,
+            lane,
+            stream,
+            mut buffer,
+        } = self;
         if lane.detached.get() {
             return;
         }
@@ -292,7 +367,12 @@ impl Serving {
         }
         // ws disables Nagle's algorithm on every socket.
         let _ = stream.set_no_delay(true);
-        let pending = Pending { id, lane: Rc::clone(&lane), stream, rest };
+        let pending = Pending {
+            id,
+            lane: Rc::clone(&lane),
+            stream,
+            rest,
+        };
         core.occupy(id, Slot::Pending(Box::new(pending)));
         lane.push_block(id, event::UPGRADE, 0, listener, buffer);
     }

@@ -21,7 +21,7 @@ mod stream;
 mod takeover;
 mod write_queue;
 
-pub use listener::{ListenOptions, bind};
+pub use listener::{Incoming, ListenOptions, Listening, bind};
 pub use pool::{Pool, Worker};
 pub use records::{Adoption, Control, Flushed};
 pub use takeover::{OwnedStream, duplicate};

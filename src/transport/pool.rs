@@ -75,7 +75,10 @@ impl Pool {
     /// As for [`Pool::shared`].
     pub fn start(count: usize) -> io::Result<Self> {
         let workers: Vec<Arc<Worker>> = (0..count).map(|_| Arc::default()).collect();
-        let mut pool = Self { workers: workers.clone(), threads: Vec::new() };
+        let mut pool = Self {
+            workers: workers.clone(),
+            threads: Vec::new(),
+        };
         for (index, worker) in workers.iter().enumerate() {
             let (worker, peers) = (Arc::clone(worker), workers.clone());
             let (report, started) = std::sync::mpsc::channel();
@@ -112,7 +115,9 @@ impl Drop for Pool {
 
 /// From the environment, else half the cores, 1 to 4.
 fn thread_count() -> usize {
-    let asked = std::env::var(THREADS_VARIABLE).ok().and_then(|text| text.parse::<usize>().ok());
+    let asked = std::env::var(THREADS_VARIABLE)
+        .ok()
+        .and_then(|text| text.parse::<usize>().ok());
     match asked {
         Some(count @ 1..) => count.min(MOST_THREADS),
         _ => (thread::available_parallelism().map_or(1, usize::from) / 2).clamp(1, 4),
@@ -136,7 +141,9 @@ fn run(
         Err(error) => (None, Err(error)),
     };
     let told = report.send(outcome).is_ok();
-    let (Some(runtime), true) = (runtime, told) else { return };
+    let (Some(runtime), true) = (runtime, told) else {
+        return;
+    };
     let core = Core::new(Arc::clone(worker), peers);
     CORE.set(Some(Rc::clone(&core)));
     let commands = runtime.spawn_local(command_task(core));

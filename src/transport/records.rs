@@ -74,7 +74,9 @@ impl Flushed {
     /// Waits for `workers` signals, at most `limit`. `false` if time ran out.
     pub fn wait(&self, workers: usize, limit: Duration) -> bool {
         let done = self.done.lock().unwrap_or_else(PoisonError::into_inner);
-        let waited = self.changed.wait_timeout_while(done, limit, |done| *done < workers);
+        let waited = self
+            .changed
+            .wait_timeout_while(done, limit, |done| *done < workers);
         !waited.unwrap_or_else(PoisonError::into_inner).1.timed_out()
     }
 }
@@ -112,7 +114,11 @@ fn flush_dirty(core: &Rc<Core>) {
 }
 
 fn run_records(core: &Rc<Core>, commands: Commands) {
-    let Commands { lane, bytes, mut blocks } = commands;
+    let Commands {
+        lane,
+        bytes,
+        mut blocks,
+    } = commands;
     if let Some(lane) = core.lane(&lane) {
         lane.blocks.borrow_mut().append(&mut blocks);
         let mut offset = 0;
@@ -131,9 +137,15 @@ fn carries_payload(head: Head) -> bool {
 }
 
 fn record_at(bytes: &[u8], offset: usize) -> Option<(Head, &[u8])> {
-    let (words, rest) = bytes.get(offset..)?.split_first_chunk::<{ layout::RECORD_BYTES }>()?;
+    let (words, rest) = bytes
+        .get(offset..)?
+        .split_first_chunk::<{ layout::RECORD_BYTES }>()?;
     let head = Head::from_words(words_of(words));
-    let length = if carries_payload(head) { head.argument as usize } else { 0 };
+    let length = if carries_payload(head) {
+        head.argument as usize
+    } else {
+        0
+    };
     Some((head, rest.get(..length)?))
 }
 
@@ -145,8 +157,14 @@ fn words_of<const N: usize>(bytes: &[u8]) -> [u32; N] {
 
 /// Runs one record; a panic costs the connection it is for, nothing else.
 fn run_record(core: &Rc<Core>, lane: &Rc<LaneState>, head: Head, inline: &[u8]) {
-    let id = SlotId { slot: head.slot, generation: head.generation };
-    let block = head.has(flag::BLOCK).then(|| lane.blocks.borrow_mut().pop_front()).flatten();
+    let id = SlotId {
+        slot: head.slot,
+        generation: head.generation,
+    };
+    let block = head
+        .has(flag::BLOCK)
+        .then(|| lane.blocks.borrow_mut().pop_front())
+        .flatten();
     let payload = block.map_or(Outgoing::Inline(inline), Outgoing::Block);
     let outcome = catch_unwind(AssertUnwindSafe(|| match head.tag {
         command::ACCEPT => accept(core, lane, id, payload.as_slice()),
@@ -177,8 +195,12 @@ fn run_on_connection(
     };
     match head.tag {
         command::FRAME => {
-            let mask = head.has(flag::MASK).then(|| core.masks.borrow_mut().next_key());
-            let frame = FrameStart { fin: head.has(flag::FIN), opcode: head.aux as u8, mask };
+            let mask = head.has(flag::MASK).then(|| core.masks.borrow_mut().next());
+            let frame = FrameStart {
+                fin: head.has(flag::FIN),
+                opcode: head.aux as u8,
+                mask,
+            };
             connection.queue_frame(core, frame, payload, head.has(flag::ACK));
         }
         command::RAW => connection.queue_raw(core, payload, head.has(flag::ACK)),
@@ -201,17 +223,36 @@ fn run_on_connection(
 fn open_refused(core: &Rc<Core>, lane: &Rc<LaneState>, id: SlotId) -> Option<Rc<Connection>> {
     let pending = core.take_pending(id)?;
     let config = config_from_words([0; settings::WORDS]);
-    let connection =
-        Connection::open(core, id, Rc::clone(lane), pending.stream, config, &[], &mut []);
+    let connection = Connection::open(
+        core,
+        id,
+        Rc::clone(lane),
+        pending.stream,
+        config,
+        &[],
+        &mut [],
+    );
     connection.set_paused(true);
     Some(connection)
 }
 
 fn accept(core: &Rc<Core>, lane: &Rc<LaneState>, id: SlotId, payload: &[u8]) {
-    let Some(mut pending) = core.take_pending(id) else { return };
-    let Some((words, response)) = payload.split_at_checked(settings::WORDS * 4) else { return };
+    let Some(mut pending) = core.take_pending(id) else {
+        return;
+    };
+    let Some((words, response)) = payload.split_at_checked(settings::WORDS * 4) else {
+        return;
+    };
     let config = config_from_words(words_of(words));
-    Connection::open(core, id, Rc::clone(lane), pending.stream, config, response, &mut pending.rest);
+    Connection::open(
+        core,
+        id,
+        Rc::clone(lane),
+        pending.stream,
+        config,
+        response,
+        &mut pending.rest,
+    );
 }
 
 fn release(core: &Rc<Core>, id: SlotId) {
@@ -243,7 +284,14 @@ fn run_control(core: &Rc<Core>, control: Control) {
 }
 
 fn adopt(core: &Rc<Core>, adoption: Adoption) {
-    let Adoption { id, lane, stream, settings, preface, mut initial } = adoption;
+    let Adoption {
+        id,
+        lane,
+        stream,
+        settings,
+        preface,
+        mut initial,
+    } = adoption;
     let Some(lane) = core.lane(&lane) else { return };
     match Stream::register(stream) {
         Ok(stream) => {
@@ -263,7 +311,9 @@ fn adopt(core: &Rc<Core>, adoption: Adoption) {
 fn detach(core: &Rc<Core>, lane: &Arc<Lane>) {
     let Some(state) = core.lane(lane) else { return };
     state.detached.set(true);
-    core.lanes.borrow_mut().retain(|other| !Rc::ptr_eq(other, &state));
+    core.lanes
+        .borrow_mut()
+        .retain(|other| !Rc::ptr_eq(other, &state));
     let key = lane_key(&state);
     core.listeners.borrow_mut().retain(|(owner, _), gate| {
         if *owner == key {

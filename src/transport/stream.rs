@@ -91,7 +91,9 @@ impl Stream {
 
     /// Starts keep-alive probes after `idle`, or stops them.
     pub(crate) fn set_keep_alive(&self, idle: Option<Duration>) -> io::Result<()> {
-        let Self::Tcp(stream) = self else { return Ok(()) };
+        let Self::Tcp(stream) = self else {
+            return Ok(());
+        };
         let socket = SockRef::from(stream);
         match idle {
             Some(idle) => socket.set_tcp_keepalive(&TcpKeepalive::new().with_time(idle)),

@@ -83,12 +83,14 @@ impl WriteQueue {
     pub(crate) fn append(&mut self, spares: &mut Spares, fill: impl FnOnce(&mut Vec<u8>)) {
         if !matches!(self.segments.back(), Some(Segment::Bytes(bytes)) if bytes.len() < BUFFER_FULL)
         {
-            self.segments.push_back(Segment::Bytes(spares.buffers.pop().unwrap_or_default()));
+            self.segments
+                .push_back(Segment::Bytes(spares.buffers.pop().unwrap_or_default()));
         }
         if let Some(Segment::Bytes(bytes)) = self.segments.back_mut() {
             let before = bytes.len();
             fill(bytes);
-            self.count((bytes.len() - before) as u64);
+            let added = (bytes.len() - before) as u64;
+            self.count(added);
         }
     }
 

@@ -10,7 +10,11 @@ use ferrows_core::protocol::{Decoder, EventSink, INLINE_LIMIT, Payload, Violatio
 /// An event, owned.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Event {
-    Message { binary: bool, payload: Vec<u8>, fragments: Vec<u32> },
+    Message {
+        binary: bool,
+        payload: Vec<u8>,
+        fragments: Vec<u32>,
+    },
     Ping(Vec<u8>),
     Pong(Vec<u8>),
     Close(u16, Vec<u8>),
@@ -18,11 +22,19 @@ pub(crate) enum Event {
 }
 
 pub(crate) fn text(payload: impl AsRef<[u8]>) -> Event {
-    Event::Message { binary: false, payload: payload.as_ref().to_vec(), fragments: vec![] }
+    Event::Message {
+        binary: false,
+        payload: payload.as_ref().to_vec(),
+        fragments: vec![],
+    }
 }
 
 pub(crate) fn binary(payload: impl AsRef<[u8]>) -> Event {
-    Event::Message { binary: true, payload: payload.as_ref().to_vec(), fragments: vec![] }
+    Event::Message {
+        binary: true,
+        payload: payload.as_ref().to_vec(),
+        fragments: vec![],
+    }
 }
 
 /// Writes events down and keeps account of the memory it lends.
@@ -42,7 +54,10 @@ impl Recorder {
     }
 
     fn returned(&mut self, block: &[u8]) {
-        assert!(self.lent.remove(&(block.as_ptr() as usize)), "a block that was never lent");
+        assert!(
+            self.lent.remove(&(block.as_ptr() as usize)),
+            "a block that was never lent"
+        );
     }
 }
 
@@ -56,7 +71,11 @@ impl EventSink for Recorder {
             }
         }
         let fragments = fragments.to_vec();
-        self.events.push(Event::Message { binary, payload: payload.into_vec(), fragments });
+        self.events.push(Event::Message {
+            binary,
+            payload: payload.into_vec(),
+            fragments,
+        });
     }
 
     fn ping(&mut self, data: &[u8]) {
@@ -135,7 +154,10 @@ fn feed_direct(decoder: &mut Decoder, mut bytes: &[u8], sink: &mut Recorder) {
 
 /// Bytes written as hex, with spaces anywhere.
 pub(crate) fn hex(text: &str) -> Vec<u8> {
-    let digits: Vec<u8> = text.bytes().filter(|byte| !byte.is_ascii_whitespace()).collect();
+    let digits: Vec<u8> = text
+        .bytes()
+        .filter(|byte| !byte.is_ascii_whitespace())
+        .collect();
     digits
         .chunks(2)
         .map(|pair| u8::from_str_radix(std::str::from_utf8(pair).unwrap(), 16).unwrap())

@@ -53,7 +53,10 @@ pub fn encode_header(
         bytes[len..len + 4].copy_from_slice(&key);
         len += 4;
     }
-    EncodedHeader { bytes, len: len as u8 }
+    EncodedHeader {
+        bytes,
+        len: len as u8,
+    }
 }
 
 /// Appends a whole frame to `out`, masking the payload when a key is given.
@@ -92,13 +95,24 @@ mod tests {
         check(65_536, None, &[0x82, 127, 0, 0, 0, 0, 0, 1, 0, 0]);
         check(1, Some([1, 2, 3, 4]), &[0x82, 0x81, 1, 2, 3, 4]);
         check(300, Some([1, 2, 3, 4]), &[0x82, 0xfe, 1, 44, 1, 2, 3, 4]);
-        check(70_000, Some([9; 4]), &[0x82, 0xff, 0, 0, 0, 0, 0, 1, 0x11, 0x70, 9, 9, 9, 9]);
+        check(
+            70_000,
+            Some([9; 4]),
+            &[0x82, 0xff, 0, 0, 0, 0, 0, 1, 0x11, 0x70, 9, 9, 9, 9],
+        );
     }
 
     #[test]
     fn the_examples_of_the_rfc() {
         let mut out = Vec::new(); // RFC 6455 section 5.7
-        encode_frame(&mut out, true, false, 1, Some([0x37, 0xfa, 0x21, 0x3d]), b"Hello");
+        encode_frame(
+            &mut out,
+            true,
+            false,
+            1,
+            Some([0x37, 0xfa, 0x21, 0x3d]),
+            b"Hello",
+        );
         assert_eq!(out, b"\x81\x85\x37\xfa\x21\x3d\x7f\x9f\x4d\x51\x58");
         out.clear();
         encode_frame(&mut out, false, false, 1, None, b"Hel");

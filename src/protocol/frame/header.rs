@@ -69,7 +69,16 @@ impl FrameHeader {
             (true, None) => return Ok(None),
         };
         let (fin, rsv1) = (first & 0x80 != 0, first & 0x40 != 0);
-        Ok(Some((Self { fin, rsv1, opcode, key, payload_len }, size)))
+        Ok(Some((
+            Self {
+                fin,
+                rsv1,
+                opcode,
+                key,
+                payload_len,
+            },
+            size,
+        )))
     }
 }
 
@@ -164,10 +173,17 @@ mod tests {
         room: u64::MAX,
         another_frame: true,
     };
-    const DEFLATE: Rules = Rules { compression: true, ..RULES };
+    const DEFLATE: Rules = Rules {
+        compression: true,
+        ..RULES
+    };
 
     fn check(bytes: &[u8], rules: Rules, expect: Violation) {
-        assert_eq!(FrameHeader::parse(bytes, rules), Err(expect), "{bytes:02x?}");
+        assert_eq!(
+            FrameHeader::parse(bytes, rules),
+            Err(expect),
+            "{bytes:02x?}"
+        );
     }
 
     #[test]
@@ -176,7 +192,14 @@ mod tests {
         assert!(header.rsv1 && header.fin);
         assert_eq!((size, header.payload_len), (2, 5));
         check(&[0xc0, 0], DEFLATE, Violation::UnexpectedRsv1);
-        check(&[0xc0, 0], Rules { in_message: true, ..DEFLATE }, Violation::UnexpectedRsv1);
+        check(
+            &[0xc0, 0],
+            Rules {
+                in_message: true,
+                ..DEFLATE
+            },
+            Violation::UnexpectedRsv1,
+        );
         check(&[0xc9, 0], DEFLATE, Violation::UnexpectedRsv1);
         check(&[0x49, 0], DEFLATE, Violation::ExpectedFin); // FIN before RSV1
         check(&[0x49, 0], RULES, Violation::UnexpectedRsv1); // unless RSV1 is never right
@@ -184,11 +207,19 @@ mod tests {
 
     #[test]
     fn a_header_is_complete_with_its_last_byte() {
-        let server = Rules { role: Role::Server, ..RULES };
+        let server = Rules {
+            role: Role::Server,
+            ..RULES
+        };
         let headers: [(&[u8], u64); 3] = [
             (&[0x82, 0x85, 1, 2, 3, 4], 5),
             (&[0x82, 0xfe, 0, 1, 1, 2, 3, 4], 1), // longer form than needed
-            (&[0x82, 0xff, 0, 0x1f, 255, 255, 255, 255, 255, 255, 1, 2, 3, 4], (1 << 53) - 1),
+            (
+                &[
+                    0x82, 0xff, 0, 0x1f, 255, 255, 255, 255, 255, 255, 1, 2, 3, 4,
+                ],
+                (1 << 53) - 1,
+            ),
         ];
         for (bytes, payload_len) in headers {
             for held in 0..bytes.len() {
@@ -202,19 +233,37 @@ mod tests {
 
     #[test]
     fn length_limits_do_not_wait_for_the_mask() {
-        let server = Rules { role: Role::Server, room: 10, ..RULES };
+        let server = Rules {
+            role: Role::Server,
+            room: 10,
+            ..RULES
+        };
         check(&[0x82, 0x80 | 11], server, Violation::MessageTooBig);
-        check(&[0x82, 0xff, 0, 0x20, 0, 0, 0, 0, 0, 0], server, Violation::UnsupportedLength);
-        let full = Rules { another_frame: false, in_message: true, ..RULES };
+        check(
+            &[0x82, 0xff, 0, 0x20, 0, 0, 0, 0, 0, 0],
+            server,
+            Violation::UnsupportedLength,
+        );
+        let full = Rules {
+            another_frame: false,
+            in_message: true,
+            ..RULES
+        };
         check(&[0x80, 0], full, Violation::TooManyFragments);
         assert!(FrameHeader::parse(&[0x89, 0], full).is_ok());
     }
 
     #[test]
     fn parts_of_a_header() {
-        for (second, held, expect) in
-            [(5, 0, 0), (5, 1, 0), (5, 4, 2), (126, 3, 2), (126, 5, 4), (127, 9, 2), (127, 12, 10)]
-        {
+        for (second, held, expect) in [
+            (5, 0, 0),
+            (5, 1, 0),
+            (5, 4, 2),
+            (126, 3, 2),
+            (126, 5, 4),
+            (127, 9, 2),
+            (127, 12, 10),
+        ] {
             assert_eq!(completed_part(second, held), expect);
         }
     }

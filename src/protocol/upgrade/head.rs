@@ -101,7 +101,9 @@ impl<'a> Head<'a> {
 
     /// Names as sent and trimmed values, in order.
     pub fn headers(&self) -> impl Iterator<Item = (&'a str, &'a [u8])> + '_ {
-        self.headers.iter().map(|header| (header.name, header.value))
+        self.headers
+            .iter()
+            .map(|header| (header.name, header.value))
     }
 
     /// The values of all headers called `name`, whatever their case.
@@ -152,8 +154,11 @@ impl<'a> Head<'a> {
         let upgrade = self.values("upgrade").any(|value| !value.is_empty());
         let by_default = self.version.0 > 0 && self.version.1 > 0;
         let is_upgrade = upgrade && has_token(b"upgrade");
-        let keep_alive =
-            if by_default { !has_token(b"close") } else { has_token(b"keep-alive") };
+        let keep_alive = if by_default {
+            !has_token(b"close")
+        } else {
+            has_token(b"keep-alive")
+        };
         let has_host = self.values("host").next().is_some();
         self.is_upgrade = is_upgrade;
         self.keep_alive = keep_alive;

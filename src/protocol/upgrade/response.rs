@@ -16,8 +16,11 @@ pub const REQUEST_TIMEOUT: &[u8] = b"HTTP/1.1 408 Request Timeout\r\nConnection:
 /// HEAD requests.
 #[must_use]
 pub fn upgrade_required(date: &str, keep_alive: bool, with_body: bool) -> Vec<u8> {
-    let connection =
-        if keep_alive { "keep-alive\r\nKeep-Alive: timeout=5" } else { "close" };
+    let connection = if keep_alive {
+        "keep-alive\r\nKeep-Alive: timeout=5"
+    } else {
+        "close"
+    };
     let body = if with_body { "Upgrade Required" } else { "" };
     format!(
         "HTTP/1.1 426 Upgrade Required\r\nContent-Length: 16\r\nContent-Type: text/plain\r\n\

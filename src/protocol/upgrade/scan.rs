@@ -83,7 +83,9 @@ impl Scanner {
             if self.state == State::Done {
                 break;
             }
-            let Some(next) = self.step(byte, head) else { return Scan::Bad };
+            let Some(next) = self.step(byte, head) else {
+                return Scan::Bad;
+            };
             self.state = next;
             self.position += 1;
             if self.counted >= MAX_COUNTED_SIZE
@@ -93,7 +95,11 @@ impl Scanner {
                 return Scan::TooLarge;
             }
         }
-        if self.state == State::Done { Scan::Complete } else { Scan::Partial }
+        if self.state == State::Done {
+            Scan::Complete
+        } else {
+            Scan::Partial
+        }
     }
 
     pub(super) fn end(&self) -> usize {
@@ -178,7 +184,10 @@ impl Scanner {
             }
             (State::Version, _) => {
                 let begun = so_far(self.version);
-                VERSIONS.iter().any(|version| version.starts_with(begun)).then_some(State::Version)
+                VERSIONS
+                    .iter()
+                    .any(|version| version.starts_with(begun))
+                    .then_some(State::Version)
             }
             (State::LineEnd, b'\n') => {
                 if self.headers_from == 0 {
@@ -218,8 +227,13 @@ fn is_target(target: &[u8]) -> bool {
     if matches!(target.first(), Some(b'/' | b'*')) {
         return true;
     }
-    let scheme = target.iter().take_while(|byte| byte.is_ascii_alphabetic()).count();
-    let rest = target.get(scheme..).and_then(|rest| rest.strip_prefix(b"://"));
+    let scheme = target
+        .iter()
+        .take_while(|byte| byte.is_ascii_alphabetic())
+        .count();
+    let rest = target
+        .get(scheme..)
+        .and_then(|rest| rest.strip_prefix(b"://"));
     scheme > 0 && rest.is_some_and(|rest| !rest.is_empty())
 }
 

@@ -1,0 +1,111 @@
+//! Numbers and texts that both sides need, exported once.
+//!
+//! Runs on: js, at load time.
+
+use ferrows_core::bridge::layout::{self, command, event, flag, settings};
+use ferrows_core::protocol::Violation;
+use napi_derive::napi;
+
+/// What a peer can do wrong.
+#[napi(object)]
+pub struct ViolationEntry {
+    /// ws's `error.code`.
+    pub code: String,
+    /// Text; `%d` stands for the number.
+    pub text: String,
+    /// Close code to send.
+    pub close_code: u32,
+    /// Whether the error is a RangeError.
+    pub is_range_error: bool,
+}
+
+/// The table of violations, by id.
+#[napi]
+pub fn violations() -> Vec<ViolationEntry> {
+    Violation::ALL
+        .iter()
+        .map(|violation| ViolationEntry {
+            code: violation.code().into(),
+            text: violation.template().into(),
+            close_code: violation.close_code().into(),
+            is_range_error: violation.is_range_error(),
+        })
+        .collect()
+}
+
+/// A named number.
+#[napi(object)]
+pub struct Constant {
+    /// Its name, `GROUP_NAME`.
+    pub name: String,
+    /// Its value.
+    pub value: u32,
+}
+
+/// The record layout of the bridge.
+#[napi]
+pub fn constants() -> Vec<Constant> {
+    macro_rules! table {
+        ($($path:path => $name:literal),* $(,)?) => {
+            vec![$(Constant { name: $name.into(), value: ($path) as u32 }),*]
+        };
+    }
+    table![
+        layout::RECORD_WORDS => "RECORD_WORDS",
+        layout::RECORD_BYTES => "RECORD_BYTES",
+        layout::INLINE_LIMIT => "INLINE_LIMIT",
+        layout::INBOX_SLAB_BYTES => "INBOX_SLAB_BYTES",
+        layout::DRAIN_RECORDS => "DRAIN_RECORDS",
+        layout::OUTBOX_SLAB_BYTES => "OUTBOX_SLAB_BYTES",
+        layout::OUTBOX_SUBMIT_BYTES => "OUTBOX_SUBMIT_BYTES",
+        layout::OUTBOX_INLINE_LIMIT => "OUTBOX_INLINE_LIMIT",
+        layout::STATUS_WORDS => "STATUS_WORDS",
+        layout::STATUS_COMMITTED => "STATUS_COMMITTED",
+        layout::STATUS_PARKED => "STATUS_PARKED",
+        layout::STATUS_SLOT => "STATUS_SLOT",
+        layout::STATUS_GENERATION => "STATUS_GENERATION",
+        layout::STATUS_BUSY => "STATUS_BUSY",
+        layout::TABLE_CHUNK => "TABLE_CHUNK",
+        event::MESSAGE => "EVENT_MESSAGE",
+        event::FRAGMENTS => "EVENT_FRAGMENTS",
+        event::PING => "EVENT_PING",
+        event::PONG => "EVENT_PONG",
+        event::CLOSE => "EVENT_CLOSE",
+        event::VIOLATION => "EVENT_VIOLATION",
+        event::EOF => "EVENT_EOF",
+        event::GONE => "EVENT_GONE",
+        event::WRITTEN => "EVENT_WRITTEN",
+        event::UPGRADE => "EVENT_UPGRADE",
+        event::UNLISTENED => "EVENT_UNLISTENED",
+        command::FRAME => "COMMAND_FRAME",
+        command::RAW => "COMMAND_RAW",
+        command::END => "COMMAND_END",
+        command::DESTROY => "COMMAND_DESTROY",
+        command::PAUSE => "COMMAND_PAUSE",
+        command::RESUME => "COMMAND_RESUME",
+        command::ACCEPT => "COMMAND_ACCEPT",
+        command::RELEASE => "COMMAND_RELEASE",
+        command::TRACK_FRAGMENTS => "COMMAND_TRACK_FRAGMENTS",
+        command::NO_DELAY => "COMMAND_NO_DELAY",
+        command::KEEP_ALIVE => "COMMAND_KEEP_ALIVE",
+        command::UNLISTEN => "COMMAND_UNLISTEN",
+        flag::BINARY => "FLAG_BINARY",
+        flag::BLOCK => "FLAG_BLOCK",
+        flag::FIN => "FLAG_FIN",
+        flag::MASK => "FLAG_MASK",
+        flag::ACK => "FLAG_ACK",
+        settings::WORDS => "SETTINGS_WORDS",
+        settings::MAX_PAYLOAD => "SETTINGS_MAX_PAYLOAD",
+        settings::MAX_FRAGMENTS => "SETTINGS_MAX_FRAGMENTS",
+        settings::MAX_BUFFERED_CHUNKS => "SETTINGS_MAX_BUFFERED_CHUNKS",
+        settings::FLAGS => "SETTINGS_FLAGS",
+        settings::CLIENT => "SETTINGS_CLIENT",
+        settings::SKIP_UTF8_VALIDATION => "SETTINGS_SKIP_UTF8_VALIDATION",
+    ]
+}
+
+/// The value of `Sec-WebSocket-Accept` for a `Sec-WebSocket-Key` (RFC 6455, section 4.2.2).
+#[napi]
+pub fn accept_key(key: String) -> String {
+    ferrows_core::protocol::upgrade::accept_key(key.as_bytes())
+}
