@@ -278,17 +278,12 @@ fn inputs_are_counted_while_a_frame_is_incomplete() {
                 max_buffered_chunks: limit,
                 ..CLIENT
             });
-            let mut refused_at = None;
-            for (index, input) in inputs.iter().chain(&["00"]).enumerate() {
-                let mut sink = Recorder::default();
+            let mut sink = Recorder::default();
+            let refused = Event::Violation(Violation::TooManyChunks);
+            let refused_at = inputs.iter().chain(&["00"]).position(|input| {
                 decoder.handle_input(&mut hex(input), &mut sink);
-                if sink
-                    .events
-                    .contains(&Event::Violation(Violation::TooManyChunks))
-                {
-                    refused_at = Some(index);
-                }
-            }
+                sink.events.contains(&refused)
+            });
             let full_after = held.iter().position(|held| *held >= limit as usize);
             assert_eq!(
                 refused_at,

@@ -165,7 +165,7 @@ fn run(config: Config, bytes: &[u8], pieces: &[usize], direct: bool) -> Recorder
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 400, failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 256, failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
     fn any_chunking_gives_the_same_events((config, bytes) in traffic(), pieces in pieces()) {

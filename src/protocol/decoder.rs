@@ -12,10 +12,10 @@ use std::mem::{self, MaybeUninit};
 use tungstenite::protocol::frame::coding::{Control, Data, OpCode};
 
 use super::close::parse_close_payload;
-use super::frame::{FrameHeader, MAX_HEADER_SIZE, Rules, completed_part};
+use super::frame::{FrameHeader, HeldHeader, Rules, SmallMessage};
 use super::mask::apply_mask;
 use super::message::{PartialMessage, push_length};
-use super::{Config, EventSink, INLINE_LIMIT, Payload, Role, Violation, spare, utf8};
+use super::{Config, EventSink, INLINE_LIMIT, Payload, Violation, spare, utf8};
 
 /// Receive state of one connection.
 ///
@@ -39,8 +39,7 @@ pub struct Decoder {
     partial: Option<Box<Partial>>,
     /// Inputs that hold bytes of an incomplete part of a frame, as ws counts.
     held_chunks: u32,
-    header: [u8; MAX_HEADER_SIZE],
-    header_len: u8,
+    header: HeldHeader,
     finished: bool,
 }
 
@@ -67,8 +66,7 @@ impl Decoder {
             config,
             partial: None,
             held_chunks: 0,
-            header: [0; MAX_HEADER_SIZE],
-            header_len: 0,
+            header: HeldHeader::new(),
             finished: false,
         }
     }
@@ -170,14 +168,14 @@ impl Decoder {
     /// Whether bytes of an incomplete frame or message are held.
     #[must_use]
     pub fn is_mid_message(&self) -> bool {
-        self.partial.is_some() || self.header_len > 0
+        self.partial.is_some() || !self.header.is_empty()
     }
 
     /// Ends the stream of events from this side and gives message memory back:
     /// for a connection that goes away in the middle of a message.
     pub fn finish(&mut self, sink: &mut impl EventSink) {
         self.finished = true;
-        self.header_len = 0;
+        self.header = HeldHeader::new();
         if let Some(message) = self.partial.take().and_then(|partial| partial.message) {
             message.release(sink);
         }
@@ -191,8 +189,8 @@ impl Decoder {
         sink: &mut impl EventSink,
     ) -> Result<&'a mut [u8], Violation> {
         match self.partial.as_deref() {
-            None if self.header_len == 0 => {
-                if let Some(small) = self.find_small_message(input) {
+            None if self.header.is_empty() => {
+                if let Some(small) = SmallMessage::find(input, self.config.role, self.room()) {
                     return self.deliver_small(small, input, sink);
                 }
             }
@@ -207,45 +205,11 @@ impl Decoder {
             }
             _ => {}
         }
-        match self.read_header(input)? {
+        let rules = self.rules();
+        match self.header.read(input, rules)? {
             (Some(header), rest) => self.begin_frame(&header, rest, sink),
             (None, rest) => Ok(rest),
         }
-    }
-
-    /// The fast path: recognises a whole, unfragmented message of at most
-    /// [`INLINE_LIMIT`] bytes at the start of `input`. Everything else, faults
-    /// included, is left to the general path.
-    #[inline]
-    fn find_small_message(&self, input: &[u8]) -> Option<SmallMessage> {
-        let (&[first, second], rest) = input.split_first_chunk()?;
-        if first != TEXT_FRAME && first != BINARY_FRAME {
-            return None;
-        }
-        let (len, header_len) = match second & 0x7f {
-            126 => (usize::from(u16::from_be_bytes(*rest.first_chunk()?)), 4),
-            127 => return None,
-            len => (usize::from(len), 2),
-        };
-        let masked = second & 0x80 != 0;
-        if masked != (self.config.role == Role::Server)
-            || len > INLINE_LIMIT
-            || len as u64 > self.room()
-        {
-            return None;
-        }
-        let (key, header_len) = if masked {
-            (*input.get(header_len..)?.first_chunk()?, header_len + 4)
-        } else {
-            ([0; 4], header_len)
-        };
-        let end = header_len + len;
-        (input.len() >= end).then_some(SmallMessage {
-            binary: first == BINARY_FRAME,
-            key,
-            header_len,
-            end,
-        })
     }
 
     #[inline]
@@ -283,47 +247,6 @@ impl Decoder {
             sink.message(binary, Payload::Borrowed(payload), &[]);
         }
         Ok(())
-    }
-
-    /// Reads a header that begins in `input` or began in an earlier one, and
-    /// returns it with what follows it; without it, its bytes are kept.
-    fn read_header<'a>(
-        &mut self,
-        input: &'a mut [u8],
-    ) -> Result<(Option<FrameHeader>, &'a mut [u8]), Violation> {
-        let held = usize::from(self.header_len);
-        let rules = self.rules();
-        let (parsed, consumed) = if held == 0 {
-            match FrameHeader::parse(input, rules)? {
-                Some((header, size)) => (Some(header), size),
-                None => (None, self.hold_header_bytes(input)),
-            }
-        } else {
-            let added = self.hold_header_bytes(input);
-            let bytes = self.header.get(..held + added).unwrap_or_default();
-            match FrameHeader::parse(bytes, rules)? {
-                Some((header, size)) => (Some(header), size - held),
-                None => (None, added),
-            }
-        };
-        if parsed.is_some() {
-            self.header_len = 0;
-        }
-        Ok((parsed, input.get_mut(consumed..).unwrap_or_default()))
-    }
-
-    /// Keeps as many bytes as a header can still have; returns their number.
-    fn hold_header_bytes(&mut self, input: &[u8]) -> usize {
-        let room = self
-            .header
-            .get_mut(usize::from(self.header_len)..)
-            .unwrap_or_default();
-        let added = room.len().min(input.len());
-        for (room, byte) in room.iter_mut().zip(input) {
-            *room = *byte;
-        }
-        self.header_len += added as u8;
-        added
     }
 
     fn begin_frame<'a>(
@@ -524,27 +447,10 @@ impl Decoder {
                 message: Some(message),
                 ..
             }) if message.missing() > 0 => message.held_of_frame(),
-            _ => {
-                let held = usize::from(self.header_len);
-                let [_, second, ..] = self.header;
-                (held - completed_part(second, held)) as u64
-            }
+            _ => self.header.held_of_part(),
         }
     }
 }
-
-/// Where a whole small message lies in an input.
-struct SmallMessage {
-    binary: bool,
-    key: [u8; 4],
-    header_len: usize,
-    end: usize,
-}
-
-/// First byte of an unfragmented text message.
-const TEXT_FRAME: u8 = 0x81;
-/// First byte of an unfragmented binary message.
-const BINARY_FRAME: u8 = 0x82;
 
 // An idle connection is this and nothing on the heap.
 const _: () = assert!(mem::size_of::<Decoder>() <= 96);

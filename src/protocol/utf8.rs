@@ -96,6 +96,9 @@ impl Utf8Validator {
 #[inline]
 #[must_use]
 pub(super) fn is_valid(text: &[u8]) -> bool {
+    if text.len() <= SIMD_FROM && text.is_ascii() {
+        return true;
+    }
     if text.len() < SIMD_FROM {
         std::str::from_utf8(text).is_ok()
     } else {
@@ -129,7 +132,8 @@ const fn announced_len(lead: u8) -> usize {
     }
 }
 
-/// Below this length the plain validator wins over dispatch to SIMD.
+/// From this length on the SIMD validator pays; up to it, looking for plain
+/// ASCII first does.
 const SIMD_FROM: usize = 64;
 
 #[cfg(test)]

@@ -84,7 +84,7 @@ impl FrameHeader {
 
 /// How many of the first `held` bytes of a header are complete parts, where the
 /// parts are the first two bytes, the extended length and the mask.
-pub(crate) fn completed_part(second: u8, held: usize) -> usize {
+pub(super) fn completed_part(second: u8, held: usize) -> usize {
     let length = match second & 0x7f {
         126 => 4,
         127 => 10,
@@ -163,6 +163,11 @@ fn check_length(payload_len: u64, rules: Rules) -> Result<(), Violation> {
 const MAX_SAFE_INTEGER: u64 = (1 << 53) - 1;
 
 #[cfg(test)]
+#[allow(
+    clippy::indexing_slicing,
+    clippy::unwrap_used,
+    reason = "tests may panic"
+)]
 mod tests {
     use super::*;
 

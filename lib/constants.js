@@ -1,0 +1,16 @@
+// Constants that several files of the facade share. Runs on: js.
+
+'use strict';
+
+module.exports = {
+  BINARY_TYPES: ['nodebuffer', 'arraybuffer', 'fragments'],
+  CLOSE_TIMEOUT: 30000,
+  // One object for every empty payload and reason: code compares it by identity.
+  EMPTY_BUFFER: Buffer.alloc(0),
+  NOOP: () => {},
+  READY_STATES: ['CONNECTING', 'OPEN', 'CLOSING', 'CLOSED'],
+  kForOnEventAttribute: Symbol('kIsForOnEventAttribute'),
+  kListener: Symbol('kListener'),
+  kStatusCode: Symbol('status-code'),
+  kWebSocket: Symbol('websocket')
+};

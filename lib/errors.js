@@ -1,0 +1,56 @@
+// Builds the errors that cross the bridge as numbers.
+//
+// Owns: protocol violations (one table, exported by Rust) and system errors in
+// Node's spelling. Runs on: js.
+
+'use strict';
+
+const { getSystemErrorMap } = require('util');
+
+const binding = require('./binding');
+const { kStatusCode } = require('./constants');
+
+const violations = binding.violations();
+
+/**
+ * The error for something that the peer did wrong.
+ *
+ * @param {Number} id Index into the table of violations
+ * @param {Number} argument The number that the text names
+ * @return {(Error|RangeError)} With ws's `code`, and the close code under a symbol
+ */
+function violationError(id, argument) {
+  const { code, text, closeCode, isRangeError } = violations[id];
+  const Class = isRangeError ? RangeError : Error;
+  const error = new Class(text.replace('%d', argument));
+  error.code = code;
+  error[kStatusCode] = closeCode;
+  return error;
+}
+
+/**
+ * The error that Node reports when a server cannot listen.
+ *
+ * @param {Number} errno The operating system's positive error number
+ * @param {String} address
+ * @param {Number} port
+ * @return {Error}
+ */
+function listenError(errno, address, port) {
+  const [code, text] = getSystemErrorMap().get(-errno) || [`E${errno}`, 'unknown error'];
+  const error = new Error(`listen ${code}: ${text} ${address}:${port}`);
+  return Object.assign(error, { code, errno: -errno, syscall: 'listen', address, port });
+}
+
+/**
+ * The error for bytes that will never be written.
+ *
+ * @return {Error}
+ */
+function destroyedError() {
+  const error = new Error('Cannot call write after a stream was destroyed');
+  error.code = 'ERR_STREAM_DESTROYED';
+  return error;
+}
+
+module.exports = { destroyedError, listenError, violationError };

@@ -1,0 +1,335 @@
+// The native transport: a WebSocket whose socket lives on an I/O worker.
+//
+// Owns: the identity of the connection, the count of bytes it queued, the
+// callbacks that wait for bytes to be written, events held back by pause().
+// Used by websocket.js (down) and bridge.js (up). Runs on: js.
+// Tests: __test__/api, __test__/process.
+
+'use strict';
+
+const bridge = require('./bridge');
+const { EMPTY_BUFFER } = require('./constants');
+const { destroyedError, violationError } = require('./errors');
+
+const {
+  COMMAND_DESTROY,
+  COMMAND_END,
+  COMMAND_FRAME,
+  COMMAND_KEEP_ALIVE,
+  COMMAND_NO_DELAY,
+  COMMAND_PAUSE,
+  COMMAND_RAW,
+  COMMAND_RELEASE,
+  COMMAND_RESUME,
+  COMMAND_TRACK_FRAGMENTS,
+  EVENT_CLOSE,
+  EVENT_EOF,
+  EVENT_FRAGMENTS,
+  EVENT_GONE,
+  EVENT_MESSAGE,
+  EVENT_PING,
+  EVENT_PONG,
+  EVENT_VIOLATION,
+  EVENT_WRITTEN,
+  FLAG_ACK,
+  FLAG_FIN,
+  FLAG_MASK,
+  SETTINGS_CLIENT,
+  SETTINGS_FLAGS,
+  SETTINGS_MAX_BUFFERED_CHUNKS,
+  SETTINGS_MAX_FRAGMENTS,
+  SETTINGS_MAX_PAYLOAD,
+  SETTINGS_SKIP_UTF8_VALIDATION,
+  SETTINGS_WORDS
+} = bridge.layout;
+
+const FIN_BIT = FLAG_FIN << 8;
+const MASK_BIT = FLAG_MASK << 8;
+const ACK_BIT = FLAG_ACK << 8;
+
+/**
+ * A connection on a worker, with or without a WebSocket on it.
+ */
+class NativeTransport extends bridge.Hold {
+  /**
+   * @param {Lane} lane
+   * @param {Number} slot
+   * @param {Number} generation
+   */
+  constructor(lane, slot, generation) {
+    super();
+    this.lane = lane;
+    this.slot = slot;
+    this.generation = generation;
+    this.websocket = null;
+    this.gone = false;
+    this._queued = 0;
+    this._callbacks = null;
+    this._waiting = null;
+    this._pausedIn = -1;
+    this._paused = false;
+    this._boundaries = null;
+    this._onGone = null;
+    lane.endpoints[slot] = this;
+    this.acquire();
+  }
+
+  /**
+   * Queues a frame.
+   *
+   * @param {Number} opcode
+   * @param {(String|Uint8Array)} data Copied before this returns
+   * @param {Boolean} fin
+   * @param {Boolean} mask
+   * @param {Function} [callback] Called when the bytes went to the kernel, or with an error
+   *     when they never will
+   */
+  frame(opcode, data, fin, mask, callback) {
+    let word = COMMAND_FRAME | (opcode << 16);
+    if (fin) word |= FIN_BIT;
+    if (mask) word |= MASK_BIT;
+    if (callback !== undefined) {
+      word |= ACK_BIT;
+      if (!this._await(callback)) return;
+    }
+    if (this.gone) return;
+    const length = this.lane.write(word, this.slot, this.generation, data);
+    this._queued += length + (length < 126 ? 2 : length < 65536 ? 4 : 10) + (mask ? 4 : 0);
+  }
+
+  /**
+   * Queues bytes as they are.
+   *
+   * @param {(String|Uint8Array)} data
+   * @param {Function} [callback]
+   */
+  raw(data, callback) {
+    let word = COMMAND_RAW;
+    if (callback !== undefined) {
+      word |= ACK_BIT;
+      if (!this._await(callback)) return;
+    }
+    if (this.gone) return;
+    this._queued += this.lane.write(word, this.slot, this.generation, data);
+  }
+
+  /** Counts bytes that reached the worker by another way. */
+  addQueued(bytes) {
+    this._queued += bytes;
+  }
+
+  _await(callback) {
+    if (this.gone) {
+      process.nextTick(callback, destroyedError());
+      return false;
+    }
+    if (this._callbacks === null) this._callbacks = [];
+    this._callbacks.push(callback);
+    return true;
+  }
+
+  /** Finishes our side once all is written; `close` then closes the socket, too. */
+  end(close = false) {
+    this._command(COMMAND_END, close ? 1 : 0);
+  }
+
+  /** Closes the socket at once. What is queued is lost. */
+  destroy() {
+    this._command(COMMAND_DESTROY, 0);
+  }
+
+  setNoDelay(on) {
+    this._command(COMMAND_NO_DELAY, on ? 1 : 0);
+  }
+
+  /** @param {Number} seconds Idle time before probes, 0 to stop them */
+  setKeepAlive(seconds) {
+    this._command(COMMAND_KEEP_ALIVE, seconds);
+  }
+
+  /** Reports the lengths of the frames of binary messages, or stops to. */
+  trackFragments(on) {
+    this._command(COMMAND_TRACK_FRAGMENTS, on ? 1 : 0);
+  }
+
+  /** Stops reading. What was handed over with the current event is still delivered. */
+  pause() {
+    this._paused = true;
+    this._pausedIn = bridge.isDraining() ? bridge.currentTurn() : -1;
+    this._command(COMMAND_PAUSE, 0);
+  }
+
+  resume() {
+    this._paused = false;
+    this._command(COMMAND_RESUME, 0);
+    if (this._waiting !== null) process.nextTick(deliverWaiting, this);
+  }
+
+  /** Bytes that were queued and not yet written, frame headers included. */
+  get bufferedAmount() {
+    if (this.gone) return 0;
+    return this._queued - this.lane.written(this.slot);
+  }
+
+  /** Local and remote address, or null. */
+  get addresses() {
+    return this.gone ? null : bridge.addresses(this.lane, this.slot, this.generation);
+  }
+
+  /**
+   * @param {Function} callback Called once, when the socket is closed and the WebSocket told
+   */
+  onceGone(callback) {
+    this._onGone = callback;
+  }
+
+  _command(tag, argument) {
+    if (!this.gone) this.lane.command(tag, this.slot, this.generation, argument);
+  }
+
+  /** Called by the bridge. */
+  onMessage(data, isBinary) {
+    if (this._holdsBack()) {
+      this._waiting.push([EVENT_MESSAGE, isBinary, data]);
+    } else if (this.websocket !== null) {
+      const boundaries = this._boundaries;
+      this._boundaries = null;
+      this.websocket._onMessage(data, isBinary, boundaries);
+    }
+  }
+
+  /** Called by the bridge for everything but messages. */
+  onEvent(tag, aux, data) {
+    if (tag === EVENT_WRITTEN) {
+      const due = this._callbacks.splice(0, data);
+      for (const callback of due) callback();
+    } else if (tag === EVENT_GONE) {
+      this._end(data);
+    } else if (this._holdsBack()) {
+      this._waiting.push([tag, aux, data]);
+    } else {
+      this._deliver(tag, aux, data);
+    }
+  }
+
+  _holdsBack() {
+    if (this._waiting !== null) return true;
+    if (!this._paused || this._pausedIn === bridge.currentTurn()) return false;
+    this._waiting = [];
+    return true;
+  }
+
+  _deliver(tag, aux, data) {
+    const { websocket } = this;
+
+    if (tag === EVENT_FRAGMENTS) {
+      this._boundaries = Array.from({ length: data.length / 4 }, (_, index) =>
+        data.readUInt32LE(index * 4)
+      );
+    } else if (websocket === null) {
+      if (tag === EVENT_EOF) this.end();
+    } else if (tag === EVENT_PING) {
+      websocket._onPing(data);
+    } else if (tag === EVENT_PONG) {
+      websocket._onPong(data);
+    } else if (tag === EVENT_CLOSE) {
+      websocket._onConclude(aux, data);
+    } else if (tag === EVENT_VIOLATION) {
+      websocket._onViolation(violationError(aux, data));
+    } else if (tag === EVENT_EOF) {
+      websocket._onEnd();
+    }
+  }
+
+  /** Hands over what pause() held back; all of it if the socket is gone. */
+  deliverWaiting() {
+    while (this._waiting !== null && (!this._paused || this.gone)) {
+      if (this._waiting.length === 0) {
+        this._waiting = null;
+      } else {
+        const [tag, aux, data] = this._waiting.shift();
+        if (tag !== EVENT_MESSAGE) {
+          this._deliver(tag, aux, data);
+        } else if (this.websocket !== null) {
+          const boundaries = this._boundaries;
+          this._boundaries = null;
+          this.websocket._onMessage(data, aux, boundaries);
+        }
+      }
+    }
+  }
+
+  _end(errno) {
+    const { lane, slot, generation } = this;
+
+    this.gone = true;
+    lane.endpoints[slot] = undefined;
+    lane.command(COMMAND_RELEASE, slot, generation, 0);
+    this.release();
+    if (this._callbacks !== null) {
+      for (const callback of this._callbacks) process.nextTick(callback, destroyedError());
+      this._callbacks = null;
+    }
+    // One tick later, so that failed callbacks come first and a throwing listener harms nobody.
+    process.nextTick(conclude, this, errno);
+  }
+}
+
+function deliverWaiting(transport) {
+  transport.deliverWaiting();
+}
+
+function conclude(transport, errno) {
+  try {
+    transport.deliverWaiting();
+  } finally {
+    const { websocket, _onGone: onGone } = transport;
+    transport._onGone = null;
+    if (onGone !== null) onGone(errno);
+    if (websocket !== null) websocket._onGone();
+  }
+}
+
+/**
+ * The decoder settings of a WebSocket, as the words that the worker reads. Limits are coerced
+ * to 32 bits as ws does it; what is not positive is no limit.
+ *
+ * @param {Object} options
+ * @param {Boolean} isServer
+ * @return {Uint32Array}
+ */
+function settingsFor(options, isServer) {
+  const words = new Uint32Array(SETTINGS_WORDS);
+  words[SETTINGS_MAX_PAYLOAD] = Math.max(options.maxPayload | 0, 0);
+  words[SETTINGS_MAX_FRAGMENTS] = Math.max(options.maxFragments | 0, 0);
+  words[SETTINGS_MAX_BUFFERED_CHUNKS] = Math.max(options.maxBufferedChunks | 0, 0);
+  if (!isServer) words[SETTINGS_FLAGS] |= SETTINGS_CLIENT;
+  if (options.skipUTF8Validation) words[SETTINGS_FLAGS] |= SETTINGS_SKIP_UTF8_VALIDATION;
+  return words;
+}
+
+/**
+ * Hands a connected descriptor to a worker.
+ *
+ * @param {Number} fd Duplicated; the caller still owns it
+ * @param {Uint32Array} settings
+ * @param {Uint8Array} preface
+ * @param {Uint8Array} initial
+ * @return {NativeTransport}
+ * @throws {Error} If the descriptor cannot be duplicated
+ */
+function adoptDescriptor(fd, settings, preface = EMPTY_BUFFER, initial = EMPTY_BUFFER) {
+  const lane = bridge.chooseLane();
+  const { slot, generation } = lane.reserve();
+  const transport = new NativeTransport(lane, slot, generation);
+  try {
+    bridge.adopt(lane, { slot, generation }, fd, settings, preface, initial);
+  } catch (error) {
+    transport._end(0);
+    throw error;
+  }
+  transport.addQueued(preface.length);
+  return transport;
+}
+
+module.exports = { NativeTransport, adoptDescriptor, settingsFor };
