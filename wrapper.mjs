@@ -1,5 +1,5 @@
 import WebSocket from './index.js';
 
-export const { createWebSocketStream, extension, subprotocol, WebSocketServer } = WebSocket;
+export const { extension, subprotocol, WebSocketServer } = WebSocket;
 export { WebSocket };
 export default WebSocket;

@@ -65,6 +65,7 @@ class NativeTransport extends bridge.Hold {
     this.gone = false;
     this._queued = 0;
     this._callbacks = null;
+    this._due = 0;
     this._waiting = null;
     this._pausedIn = -1;
     this._paused = false;
@@ -201,14 +202,27 @@ class NativeTransport extends bridge.Hold {
   /** Called by the bridge for everything but messages. */
   onEvent(tag, aux, data) {
     if (tag === EVENT_WRITTEN) {
-      const due = this._callbacks.splice(0, data);
-      for (const callback of due) callback();
+      this._due += data;
+      this.runCallbacks();
     } else if (tag === EVENT_GONE) {
       this._end(data);
     } else if (this._holdsBack()) {
       this._waiting.push([tag, aux, data]);
     } else {
       this._deliver(tag, aux, data);
+    }
+  }
+
+  /** Runs callbacks that are due; one that throws does not cost the others their turn. */
+  runCallbacks() {
+    try {
+      while (this._due > 0) {
+        this._due--;
+        const callback = this._callbacks.shift();
+        callback();
+      }
+    } finally {
+      if (this._due > 0) process.nextTick(runCallbacks, this);
     }
   }
 
@@ -267,12 +281,17 @@ class NativeTransport extends bridge.Hold {
     lane.command(COMMAND_RELEASE, slot, generation, 0);
     this.release();
     if (this._callbacks !== null) {
+      this._due = 0;
       for (const callback of this._callbacks) process.nextTick(callback, destroyedError());
       this._callbacks = null;
     }
     // One tick later, so that failed callbacks come first and a throwing listener harms nobody.
     process.nextTick(conclude, this, errno);
   }
+}
+
+function runCallbacks(transport) {
+  transport.runCallbacks();
 }
 
 function deliverWaiting(transport) {

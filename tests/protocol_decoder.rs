@@ -23,6 +23,10 @@ fn check_bytes(config: Config, bytes: &[u8], expect: &[Event]) {
         assert_eq!(sink.events, expect, "in pieces of {piece}");
         let over = matches!(expect.last(), Some(Event::Close(..) | Event::Violation(_)));
         assert_eq!(decoder.is_finished(), over);
+        assert!(
+            !over || sink.blocks_out() == 0,
+            "kept until the connection ends"
+        );
         decoder.finish(&mut sink);
         assert_eq!(sink.blocks_out(), 0, "message memory was kept");
     }

@@ -28,9 +28,9 @@ use super::{Config, EventSink, INLINE_LIMIT, Payload, Violation, spare, utf8};
 ///  └─► close frame, violation ─► finished (swallows everything)
 /// ```
 ///
-/// permessage-deflate will hook in at two places: [`Rules::compression`] makes
+/// permessage-deflate will hook in at two places: `frame::header::Rules::compression` makes
 /// the header accept RSV1 on the first frame of a message, and a message so
-/// marked goes through an inflater between [`PartialMessage::append`] and the
+/// marked goes through an inflater between `PartialMessage::append` and the
 /// text check (rows 10 and 15 of ws's errors arise there).
 #[derive(Debug)]
 pub struct Decoder {

@@ -1,0 +1,485 @@
+// The WebSocket class: what users hold, on both ends of a connection.
+//
+// Owns: readyState, the close handshake and its timer, argument checks, event
+// emission. Talks to a transport (down: frame, end, destroy, pause, resume; up:
+// the _on… methods) and knows nothing of sockets. Runs on: js.
+// Tests: __test__/api, __test__/differential.
+
+'use strict';
+
+const EventEmitter = require('events');
+
+const { mixInto } = require('./event-target');
+const {
+  BINARY_TYPES,
+  EMPTY_BUFFER,
+  READY_STATES,
+  kStatusCode
+} = require('./constants');
+const { byteLengthOf, toBuffer, toPayload } = require('./send-data');
+const { isValidStatusCode } = require('./validation');
+
+const CONTINUATION = 0;
+const TEXT = 1;
+const BINARY = 2;
+const CLOSE = 8;
+const PING = 9;
+const PONG = 10;
+
+const [CONNECTING, OPEN, CLOSING, CLOSED] = [0, 1, 2, 3];
+const LONGEST_CONTROL = 125;
+
+class WebSocket extends EventEmitter {
+  /**
+   * Connects to a server, or, with a null address, makes the server's end of a connection.
+   *
+   * @param {?(String|URL)} address
+   * @param {(String|String[])} [protocols]
+   * @param {Object} [options]
+   * @throws {SyntaxError} On an invalid address or subprotocol
+   */
+  constructor(address, protocols, options) {
+    super();
+
+    this._binaryType = BINARY_TYPES[0];
+    this._bufferedAmount = 0;
+    this._closeCode = 1006;
+    this._closeFrameQueued = false;
+    this._closeFrameReceived = false;
+    this._closeFrameSent = false;
+    this._closeMessage = EMPTY_BUFFER;
+    this._closeTimer = null;
+    this._errorEmitted = false;
+    this._failed = false;
+    this._fragmenting = false;
+    this._paused = false;
+    this._pendingPongs = 0;
+    this._protocol = '';
+    this._readyState = CONNECTING;
+    this._transport = null;
+    this._release = null;
+
+    if (address !== null) {
+      this._isServer = false;
+      this._redirects = 0;
+      this._req = null;
+      client.connect(this, address, protocols, options);
+    } else {
+      this._isServer = true;
+      this._options = options;
+      this._autoPong = options.autoPong;
+      this._closeTimeout = options.closeTimeout;
+    }
+  }
+
+  /**
+   * How binary messages are delivered: `nodebuffer`, `arraybuffer` or `fragments`. Other values
+   * are ignored.
+   *
+   * @type {String}
+   */
+  get binaryType() {
+    return this._binaryType;
+  }
+
+  set binaryType(type) {
+    if (!BINARY_TYPES.includes(type) || type === this._binaryType) return;
+    const tracked = this._binaryType === 'fragments';
+    this._binaryType = type;
+    if (this._transport !== null && tracked !== (type === 'fragments')) {
+      this._transport.trackFragments(!tracked);
+    }
+  }
+
+  /**
+   * Bytes that were queued and not yet handed to the kernel, frame headers included.
+   *
+   * @type {Number}
+   */
+  get bufferedAmount() {
+    const queued = this._transport === null ? 0 : this._transport.bufferedAmount;
+    return this._bufferedAmount + queued;
+  }
+
+  /** @type {String} */
+  get extensions() {
+    return '';
+  }
+
+  /** @type {Boolean} */
+  get isPaused() {
+    return this._paused;
+  }
+
+  /** @type {String} */
+  get protocol() {
+    return this._protocol;
+  }
+
+  /** @type {Number} */
+  get readyState() {
+    return this._readyState;
+  }
+
+  /** @type {String} */
+  get url() {
+    return this._url;
+  }
+
+  /**
+   * The socket: Node's own if there was one, else a stand-in. Null before the handshake is done.
+   *
+   * @type {?Duplex}
+   */
+  get _socket() {
+    return this._transport === null ? null : this._transport.socket;
+  }
+
+  /**
+   * Puts the WebSocket on a connection. Its handshake is done.
+   *
+   * @param {NativeTransport} transport
+   */
+  _open(transport) {
+    this._transport = transport;
+    transport.websocket = this;
+    if (this._binaryType === 'fragments') transport.trackFragments(true);
+    this._readyState = OPEN;
+    this.emit('open');
+  }
+
+  /**
+   * Starts the closing handshake (RFC 6455, section 7.1.2).
+   *
+   * @param {Number} [code]
+   * @param {(String|Uint8Array)} [reason]
+   * @throws {TypeError|RangeError} On a code or reason that must not be sent
+   */
+  close(code, reason) {
+    if (this._readyState === CLOSED) return;
+    if (this._readyState === CONNECTING) {
+      client.abort(this, 'WebSocket was closed before the connection was established');
+      return;
+    }
+    if (this._readyState === CLOSING) {
+      this._endIfDone();
+      return;
+    }
+
+    const payload = closePayload(code, reason);
+    this._readyState = CLOSING;
+    this._transport.frame(CLOSE, payload, true, !this._isServer, (error) => {
+      if (!error) this._closeFrameSent = true;
+    });
+    this._closeFrameQueued = true;
+    this._endIfDone();
+    this._startCloseTimer();
+  }
+
+  /** Half-closes the socket once both close frames are under way, or ours after an error. */
+  _endIfDone() {
+    if (this._closeFrameQueued && (this._closeFrameReceived || this._failed)) {
+      this._transport.end();
+    }
+  }
+
+  _startCloseTimer() {
+    if (this._closeTimer !== null) clearTimeout(this._closeTimer);
+    this._closeTimer = setTimeout(destroyTransport, this._closeTimeout, this._transport);
+  }
+
+  /**
+   * Closes the connection at once, without a closing handshake.
+   */
+  terminate() {
+    if (this._readyState === CLOSED) return;
+    if (this._readyState === CONNECTING) {
+      client.abort(this, 'WebSocket was closed before the connection was established');
+      return;
+    }
+    if (this._transport !== null) {
+      this._readyState = CLOSING;
+      this._transport.destroy();
+    }
+  }
+
+  /** Stops reading from the peer. */
+  pause() {
+    if (this._readyState === CONNECTING || this._readyState === CLOSED) return;
+    this._paused = true;
+    this._transport.pause();
+  }
+
+  /** Reads again. */
+  resume() {
+    if (this._readyState === CONNECTING || this._readyState === CLOSED) return;
+    this._paused = false;
+    this._transport.resume();
+  }
+
+  /**
+   * Sends a message or a fragment of one.
+   *
+   * @param {*} data A string (text), number, Buffer, view, ArrayBuffer or whatever `Buffer.from()`
+   *     takes
+   * @param {{binary: Boolean, compress: Boolean, fin: Boolean, mask: Boolean}} [options]
+   * @param {Function} [callback] Called with an error, or without one when the bytes went to the
+   *     kernel
+   * @throws {Error} While connecting
+   * @throws {TypeError} On data that cannot be sent
+   */
+  send(data, options, callback) {
+    if (this._readyState === OPEN && options === undefined && callback === undefined) {
+      // PERF: the echo and fan-out benches spend their JavaScript time here.
+      if (typeof data === 'string') {
+        this._transport.frame(this._opcode(TEXT, true), data, true, !this._isServer);
+        return;
+      }
+      if (Buffer.isBuffer(data)) {
+        this._transport.frame(this._opcode(BINARY, true), data, true, !this._isServer);
+        return;
+      }
+    }
+    this._send(data, options, callback);
+  }
+
+  _send(data, options, callback) {
+    refuseWhileConnecting(this);
+    if (typeof options === 'function') {
+      callback = options;
+      options = {};
+    }
+    if (typeof data === 'number') data = data.toString();
+    checkCallback(callback);
+    if (this._readyState !== OPEN) {
+      sendAfterClose(this, data, callback);
+      return;
+    }
+
+    const { binary, fin, mask } = {
+      binary: typeof data !== 'string',
+      fin: true,
+      mask: !this._isServer,
+      ...options
+    };
+    const payload = toPayload(data || EMPTY_BUFFER);
+    const opcode = this._opcode(binary ? BINARY : TEXT, Boolean(fin));
+    this._transport.frame(opcode, payload, Boolean(fin), Boolean(mask), callback || undefined);
+  }
+
+  /** The opcode of the next data frame: fragments after the first one continue it. */
+  _opcode(opcode, fin) {
+    if (fin && !this._fragmenting) return opcode;
+    const first = !this._fragmenting;
+    this._fragmenting = !fin;
+    return first ? opcode : CONTINUATION;
+  }
+
+  /**
+   * Sends a ping.
+   *
+   * @param {*} [data] At most 125 bytes
+   * @param {Boolean} [mask]
+   * @param {Function} [callback]
+   * @throws {Error} While connecting
+   * @throws {RangeError} If there is too much data
+   */
+  ping(data, mask, callback) {
+    sendControl(this, PING, data, mask, callback);
+  }
+
+  /**
+   * Sends a pong.
+   *
+   * @param {*} [data] At most 125 bytes
+   * @param {Boolean} [mask]
+   * @param {Function} [callback]
+   * @throws {Error} While connecting
+   * @throws {RangeError} If there is too much data
+   */
+  pong(data, mask, callback) {
+    sendControl(this, PONG, data, mask, callback);
+  }
+
+  /** Tells that the connection is over. */
+  emitClose() {
+    this._readyState = CLOSED;
+    if (this._release !== null) this._release(this);
+    this.emit('close', this._closeCode, this._closeMessage);
+  }
+
+  // What follows is called by the transport.
+
+  _onMessage(data, isBinary, boundaries) {
+    if (isBinary && this._binaryType !== 'nodebuffer') {
+      data = this._binaryType === 'arraybuffer' ? toArrayBuffer(data) : split(data, boundaries);
+    }
+    this.emit('message', data, isBinary);
+  }
+
+  _onPing(data) {
+    if (this._autoPong && this._readyState === OPEN) this._pongBack(data);
+    this.emit('ping', data);
+  }
+
+  _pongBack(data) {
+    const limit = this._options.maxPendingAutoPongs | 0;
+    if (limit > 0 && this._pendingPongs >= limit) {
+      this.terminate();
+      return;
+    }
+    this._pendingPongs++;
+    this.pong(data, !this._isServer, () => this._pendingPongs--);
+  }
+
+  _onPong(data) {
+    this.emit('pong', data);
+  }
+
+  _onConclude(code, reason) {
+    this._closeFrameReceived = true;
+    this._closeMessage = unpooled(reason);
+    this._closeCode = code;
+    if (code === 1005) this.close();
+    else this.close(code, reason);
+  }
+
+  _onViolation(error) {
+    this._failed = true;
+    this.close(error[kStatusCode]);
+    if (!this._errorEmitted) {
+      this._errorEmitted = true;
+      this.emit('error', error);
+    }
+  }
+
+  _onEnd() {
+    this._readyState = CLOSING;
+    this._transport.end();
+  }
+
+  _onGone() {
+    if (this._closeTimer !== null) clearTimeout(this._closeTimer);
+    this._readyState = CLOSING;
+    this.emitClose();
+  }
+}
+
+function destroyTransport(transport) {
+  transport.destroy();
+}
+
+function refuseWhileConnecting(websocket) {
+  if (websocket._readyState === CONNECTING) {
+    throw new Error('WebSocket is not open: readyState 0 (CONNECTING)');
+  }
+}
+
+function checkCallback(callback) {
+  if (callback && typeof callback !== 'function') {
+    const error = new TypeError('The "callback" argument must be of type function.');
+    error.code = 'ERR_INVALID_ARG_TYPE';
+    throw error;
+  }
+}
+
+function sendControl(websocket, opcode, data, mask, callback) {
+  refuseWhileConnecting(websocket);
+  if (typeof data === 'function') {
+    callback = data;
+    data = mask = undefined;
+  } else if (typeof mask === 'function') {
+    callback = mask;
+    mask = undefined;
+  }
+  if (typeof data === 'number') data = data.toString();
+  checkCallback(callback);
+  if (websocket._readyState !== OPEN) {
+    sendAfterClose(websocket, data, callback);
+    return;
+  }
+
+  if (mask === undefined) mask = !websocket._isServer;
+  const payload = toPayload(data || EMPTY_BUFFER);
+  if (byteLengthOf(payload) > LONGEST_CONTROL) {
+    throw new RangeError(`The data size must not be greater than ${LONGEST_CONTROL} bytes`);
+  }
+  websocket._transport.frame(opcode, payload, true, Boolean(mask), callback || undefined);
+}
+
+/** COMPAT(ws 8.23): what is sent after the end still counts as buffered. */
+function sendAfterClose(websocket, data, callback) {
+  if (data) websocket._bufferedAmount += byteLengthOf(data);
+  if (callback) {
+    const state = `${websocket._readyState} (${READY_STATES[websocket._readyState]})`;
+    const error = new Error(`WebSocket is not open: readyState ${state}`);
+    process.nextTick(callback, error);
+  }
+}
+
+function closePayload(code, reason) {
+  if (code === undefined) return EMPTY_BUFFER;
+  if (typeof code !== 'number' || !isValidStatusCode(code)) {
+    throw new TypeError('First argument must be a valid error code number');
+  }
+  let bytes = EMPTY_BUFFER;
+  if (reason !== undefined && reason !== null && reason.length) {
+    const length = typeof reason === 'string' ? Buffer.byteLength(reason) : reason.length;
+    if (length > LONGEST_CONTROL - 2) {
+      throw new RangeError('The message must not be greater than 123 bytes');
+    }
+    if (typeof reason === 'string') {
+      bytes = Buffer.from(reason);
+    } else if (reason instanceof Uint8Array) {
+      bytes = toBuffer(reason);
+    } else {
+      throw new TypeError('Second argument must be a string or a Uint8Array');
+    }
+  }
+  const payload = Buffer.allocUnsafe(2 + bytes.length);
+  payload.writeUInt16BE(code, 0);
+  bytes.copy(payload, 2);
+  return payload;
+}
+
+function unpooled(bytes) {
+  if (bytes.length === 0) return EMPTY_BUFFER;
+  const copy = Buffer.allocUnsafeSlow(bytes.length);
+  bytes.copy(copy);
+  return copy;
+}
+
+function toArrayBuffer({ buffer, byteOffset, byteLength }) {
+  if (byteLength === buffer.byteLength) return buffer;
+  return buffer.slice(byteOffset, byteOffset + byteLength);
+}
+
+function split(data, boundaries) {
+  if (data.length === 0) return [];
+  if (boundaries === null) return [data];
+  let start = 0;
+  return boundaries.map((length) => data.subarray(start, (start += length)));
+}
+
+for (const [value, name] of READY_STATES.entries()) {
+  const descriptor = { enumerable: true, value };
+  Object.defineProperty(WebSocket, name, descriptor);
+  Object.defineProperty(WebSocket.prototype, name, descriptor);
+}
+for (const name of [
+  'binaryType',
+  'bufferedAmount',
+  'extensions',
+  'isPaused',
+  'protocol',
+  'readyState',
+  'url'
+]) {
+  Object.defineProperty(WebSocket.prototype, name, { enumerable: true });
+}
+mixInto(WebSocket.prototype);
+
+module.exports = WebSocket;
+
+// The client's half of the handshake needs the class only when it runs.
+const client = require('./websocket-client');
