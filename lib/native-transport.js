@@ -10,8 +10,10 @@
 const bridge = require('./bridge');
 const { EMPTY_BUFFER } = require('./constants');
 const { destroyedError, violationError } = require('./errors');
+const NativeSocket = require('./native-socket');
 
 const {
+  COMMAND_ACCEPT,
   COMMAND_DESTROY,
   COMMAND_END,
   COMMAND_FRAME,
@@ -62,6 +64,7 @@ class NativeTransport extends bridge.Hold {
     this.slot = slot;
     this.generation = generation;
     this.websocket = null;
+    this.listener = null;
     this.gone = false;
     this._queued = 0;
     this._callbacks = null;
@@ -71,6 +74,7 @@ class NativeTransport extends bridge.Hold {
     this._paused = false;
     this._boundaries = null;
     this._onGone = null;
+    this._socket = null;
     lane.endpoints[slot] = this;
     this.acquire();
   }
@@ -112,6 +116,22 @@ class NativeTransport extends bridge.Hold {
     }
     if (this.gone) return;
     this._queued += this.lane.write(word, this.slot, this.generation, data);
+  }
+
+  /**
+   * Turns the upgrade request that this transport carries into a connection.
+   *
+   * @param {Uint32Array} settings
+   * @param {String} response
+   */
+  accept(settings, response) {
+    const prefix = settings.byteLength;
+    const length = Buffer.byteLength(response);
+    const payload = Buffer.allocUnsafe(prefix + length);
+    payload.set(new Uint8Array(settings.buffer), 0);
+    payload.write(response, prefix);
+    this.lane.write(COMMAND_ACCEPT, this.slot, this.generation, payload);
+    this._queued += length;
   }
 
   /** Counts bytes that reached the worker by another way. */
@@ -164,6 +184,20 @@ class NativeTransport extends bridge.Hold {
     this._paused = false;
     this._command(COMMAND_RESUME, 0);
     if (this._waiting !== null) process.nextTick(deliverWaiting, this);
+  }
+
+  /**
+   * Node's own socket, if the connection had one, else a stand-in made when first asked for.
+   *
+   * @type {Duplex}
+   */
+  get socket() {
+    if (this._socket === null) this._socket = new NativeSocket(this);
+    return this._socket;
+  }
+
+  set socket(socket) {
+    this._socket = socket;
   }
 
   /** Bytes that were queued and not yet written, frame headers included. */
@@ -305,7 +339,11 @@ function conclude(transport, errno) {
     const { websocket, _onGone: onGone } = transport;
     transport._onGone = null;
     if (onGone !== null) onGone(errno);
-    if (websocket !== null) websocket._onGone();
+    try {
+      if (websocket !== null) websocket._onGone();
+    } finally {
+      if (transport.listener !== null) transport.listener.forget();
+    }
   }
 }
 

@@ -295,9 +295,9 @@ fn adopt(core: &Rc<Core>, adoption: Adoption) {
     let Some(lane) = core.lane(&lane) else { return };
     match Stream::register(stream) {
         Ok(stream) => {
-            if let Some(addresses) = stream.addresses() {
-                core.worker.registry.set_addresses(id, addresses);
-            }
+            // ws disables Nagle's algorithm on every socket; one that is dead already says so
+            // when it is read.
+            let _ = stream.set_no_delay(true);
             let config = config_from_words(settings);
             Connection::open(core, id, lane, stream, config, &preface, &mut initial);
         }
