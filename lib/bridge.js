@@ -300,6 +300,7 @@ function onExit() {
 }
 
 function updateBell() {
+  start();
   const wanted = resources === 0 ? 'down' : references === 0 ? 'unreferenced' : 'referenced';
 
   if (wanted === bell) return;

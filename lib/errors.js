@@ -10,17 +10,17 @@ const { getSystemErrorMap } = require('util');
 const binding = require('./binding');
 const { kStatusCode } = require('./constants');
 
-const violations = binding.violations();
+const violations = new Map(binding.violations().map((entry) => [entry.id, entry]));
 
 /**
  * The error for something that the peer did wrong.
  *
- * @param {Number} id Index into the table of violations
+ * @param {Number} id The number that the record carried
  * @param {Number} argument The number that the text names
  * @return {(Error|RangeError)} With ws's `code`, and the close code under a symbol
  */
 function violationError(id, argument) {
-  const { code, text, closeCode, isRangeError } = violations[id];
+  const { code, text, closeCode, isRangeError } = violations.get(id);
   const Class = isRangeError ? RangeError : Error;
   const error = new Class(text.replace('%d', argument));
   error.code = code;

@@ -11,7 +11,7 @@ class NativeSocket extends Duplex {
   /** @param {NativeTransport} transport */
   constructor(transport) {
     super({ allowHalfOpen: true, emitClose: true });
-    this._transport = transport;
+    this.transport = transport;
     this._addresses = transport.addresses || {};
     this.connecting = false;
     transport.onceGone(() => this.destroy());
@@ -42,7 +42,7 @@ class NativeSocket extends Duplex {
   }
 
   get bufferSize() {
-    return this._transport.bufferedAmount;
+    return this.transport.bufferedAmount;
   }
 
   get readyState() {
@@ -57,14 +57,14 @@ class NativeSocket extends Duplex {
 
   /** Disables Nagle's algorithm, or enables it. */
   setNoDelay(noDelay = true) {
-    this._transport.setNoDelay(Boolean(noDelay));
+    this.transport.setNoDelay(Boolean(noDelay));
     return this;
   }
 
   /** Sends keep-alive probes after `initialDelay` milliseconds, or stops to. */
   setKeepAlive(enable = false, initialDelay = 0) {
     const seconds = Math.max(Math.floor(initialDelay / 1000), 1);
-    this._transport.setKeepAlive(enable ? seconds : 0);
+    this.transport.setKeepAlive(enable ? seconds : 0);
     return this;
   }
 
@@ -85,13 +85,13 @@ class NativeSocket extends Duplex {
 
   /** Lets the connection keep the process alive. */
   ref() {
-    this._transport.referenced = true;
+    this.transport.referenced = true;
     return this;
   }
 
   /** Keeps the connection from keeping the process alive. */
   unref() {
-    this._transport.referenced = false;
+    this.transport.referenced = false;
     return this;
   }
 
@@ -106,20 +106,20 @@ class NativeSocket extends Duplex {
 
   _write(chunk, encoding, callback) {
     if (this._timer) this._timer.refresh();
-    this._transport.raw(chunk, callback);
+    this.transport.raw(chunk, callback);
   }
 
   _final(callback) {
     // The callback of an empty write comes when everything before it is written.
-    this._transport.raw('', (error) => {
-      if (!error) this._transport.end();
+    this.transport.raw('', (error) => {
+      if (!error) this.transport.end();
       callback(error);
     });
   }
 
   _destroy(error, callback) {
     clearTimeout(this._timer);
-    this._transport.destroy();
+    this.transport.destroy();
     callback(error);
   }
 }

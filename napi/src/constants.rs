@@ -9,6 +9,8 @@ use napi_derive::napi;
 /// What a peer can do wrong.
 #[napi(object)]
 pub struct ViolationEntry {
+    /// The number that records carry.
+    pub id: u32,
     /// ws's `error.code`.
     pub code: String,
     /// Text; `%d` stands for the number.
@@ -19,12 +21,13 @@ pub struct ViolationEntry {
     pub is_range_error: bool,
 }
 
-/// The table of violations, by id.
+/// The table of violations.
 #[napi]
 pub fn violations() -> Vec<ViolationEntry> {
     Violation::ALL
         .iter()
         .map(|violation| ViolationEntry {
+            id: violation.id().into(),
             code: violation.code().into(),
             text: violation.template().into(),
             close_code: violation.close_code().into(),

@@ -1,0 +1,117 @@
+// The connection behind an upgrade request, while the handshake is under way.
+//
+// Owns: refusing and accepting, on a socket of Node's and on a connection that
+// only a worker knows. Used by websocket-server.js. Runs on: js.
+
+'use strict';
+
+const { STATUS_CODES } = require('http');
+
+const NativeSocket = require('./native-socket');
+const { kWebSocket } = require('./constants');
+const { settingsFor } = require('./native-transport');
+const { canTakeOver, takeOver } = require('./takeover');
+
+/** The response that refuses an upgrade; its body is the message. */
+function refusal(code, message = STATUS_CODES[code], extra = {}) {
+  const headers = {
+    Connection: 'close',
+    'Content-Type': 'text/html',
+    'Content-Length': Buffer.byteLength(message),
+    ...extra
+  };
+  const lines = Object.entries(headers).map(([name, value]) => `${name}: ${value}`);
+  return `HTTP/1.1 ${code} ${STATUS_CODES[code]}\r\n${lines.join('\r\n')}\r\n\r\n${message}`;
+}
+
+/** A socket that Node read the request from. */
+class SocketTarget {
+  /**
+   * @param {Duplex} socket
+   * @param {Buffer} head
+   */
+  constructor(socket, head) {
+    this.socket = socket;
+    this.head = head;
+  }
+
+  get usable() {
+    return Boolean(this.socket.readable && this.socket.writable);
+  }
+
+  get taken() {
+    return this.socket[kWebSocket] !== undefined;
+  }
+
+  destroy() {
+    this.socket.destroy();
+  }
+
+  refuse(code, message, extra) {
+    this.socket.once('finish', this.socket.destroy);
+    this.socket.end(refusal(code, message || undefined, extra));
+  }
+
+  accept(response, options) {
+    const { socket } = this;
+    if (!canTakeOver(socket)) {
+      throw new Error(
+        'ferrows cannot take this socket over: only plain TCP and Unix sockets with nothing left ' +
+          'to write are supported in this version'
+      );
+    }
+    const transport = takeOver(socket, this.head, response, settingsFor(options, true));
+    socket[kWebSocket] = transport;
+    return transport;
+  }
+}
+
+/** A connection of a native listener. */
+class NativeTarget {
+  /** @param {NativeTransport} transport */
+  constructor(transport) {
+    this.transport = transport;
+  }
+
+  get socket() {
+    return this.transport.socket;
+  }
+
+  get usable() {
+    // Asking for the socket would make one.
+    const socket = this.transport._socket;
+    return !this.transport.gone && (socket === null || (!socket.destroyed && socket.writable));
+  }
+
+  get taken() {
+    return this.transport.websocket !== null;
+  }
+
+  destroy() {
+    this.transport.destroy();
+  }
+
+  refuse(code, message, extra) {
+    this.transport.raw(refusal(code, message || undefined, extra));
+    this.transport.end(true);
+  }
+
+  accept(response, options) {
+    this.transport.accept(settingsFor(options, true), response);
+    return this.transport;
+  }
+}
+
+/**
+ * The target for a socket that a user hands over.
+ *
+ * @param {Duplex} socket
+ * @param {Buffer} head
+ * @return {(NativeTarget|SocketTarget)}
+ */
+function targetOf(socket, head) {
+  if (socket instanceof NativeSocket) return new NativeTarget(socket.transport);
+  return new SocketTarget(socket, head);
+}
+
+module.exports = { NativeTarget, targetOf };
