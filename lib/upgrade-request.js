@@ -30,17 +30,33 @@ class UpgradeRequest extends IncomingMessage {
     this.httpVersionMajor = Number(version[5]);
     this.httpVersionMinor = Number(version[7]);
     this.upgrade = true;
-    this.complete = true;
   }
 
   get rawHeaders() {
-    if (this[kRawHeaders] === undefined) this[kRawHeaders] = parseHeaders(this[kHead]);
+    parseHeaders(this);
     return this[kRawHeaders];
   }
 
-  // IncomingMessage begins with an empty list.
   set rawHeaders(headers) {
-    if (headers.length > 0) this[kRawHeaders] = headers;
+    this[kRawHeaders] = headers;
+  }
+
+  get headers() {
+    parseHeaders(this);
+    return super.headers;
+  }
+
+  set headers(headers) {
+    super.headers = headers;
+  }
+
+  get headersDistinct() {
+    parseHeaders(this);
+    return super.headersDistinct;
+  }
+
+  set headersDistinct(headers) {
+    super.headersDistinct = headers;
   }
 
   get socket() {
@@ -54,14 +70,19 @@ class UpgradeRequest extends IncomingMessage {
   }
 }
 
-function parseHeaders(text) {
-  const headers = [];
-  if (text === '') return headers;
+// Node's own method stores the lines and folds them when `headers` is asked for.
+function parseHeaders(request) {
+  const text = request[kHead];
+  if (text === undefined) return;
+  request[kHead] = undefined;
+
+  const lines = [];
   for (const line of text.split('\r\n')) {
     const colon = line.indexOf(':');
-    headers.push(line.slice(0, colon), line.slice(colon + 1).trim());
+    if (colon !== -1) lines.push(line.slice(0, colon), line.slice(colon + 1).trim());
   }
-  return headers;
+  request._addHeaderLines(lines, lines.length);
+  request.complete = true;
 }
 
 module.exports = UpgradeRequest;

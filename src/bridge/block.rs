@@ -34,7 +34,11 @@ impl BlockPool {
     /// Capacities are rounded up to a power of two within the pooled range.
     #[must_use]
     pub fn take(&self, capacity: usize) -> Vec<u8> {
-        let class = if capacity <= SMALL { None } else { class_for(capacity) };
+        let class = if capacity <= SMALL {
+            None
+        } else {
+            class_for(capacity)
+        };
         if let Some(index) = class {
             let mut free = self.free.lock().unwrap_or_else(PoisonError::into_inner);
             if let Some(block) = free.classes[index].pop() {

@@ -426,7 +426,10 @@ impl Connection {
             return;
         }
         state.release_queue(core);
-        state.decoder.finish(&mut RecordSink { id: self.id, lane: &self.lane });
+        state.decoder.finish(&mut RecordSink {
+            id: self.id,
+            lane: &self.lane,
+        });
         state.wake();
         self.lane.push(self.id, event::GONE, 0, errno);
     }
