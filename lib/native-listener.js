@@ -63,7 +63,10 @@ class NativeListener extends EventEmitter {
       if (outcome.errno === 0) break;
       // Only a system without IPv6 makes Node try the next one.
       const error = listenError(outcome.errno, address, port);
-      if (!['EAFNOSUPPORT', 'EADDRNOTAVAIL', 'EINVAL'].includes(error.code) || addresses.length < 2) {
+      if (
+        !['EAFNOSUPPORT', 'EADDRNOTAVAIL', 'EINVAL'].includes(error.code) ||
+        addresses.length < 2
+      ) {
         process.nextTick(() => this._fail(error));
         return;
       }

@@ -66,7 +66,8 @@ class UpgradeRequest extends IncomingMessage {
 
   // IncomingMessage begins with the socket it was given.
   set socket(socket) {
-    if (socket !== undefined) Object.defineProperty(this, 'socket', { value: socket, writable: true });
+    if (socket !== undefined)
+      Object.defineProperty(this, 'socket', { value: socket, writable: true });
   }
 }
 

@@ -261,4 +261,3 @@ function abort(websocket, message) {
 }
 
 module.exports = { abort, connect };
-

@@ -10,12 +10,7 @@
 const EventEmitter = require('events');
 
 const { mixInto } = require('./event-target');
-const {
-  BINARY_TYPES,
-  EMPTY_BUFFER,
-  READY_STATES,
-  kStatusCode
-} = require('./constants');
+const { BINARY_TYPES, EMPTY_BUFFER, READY_STATES, kStatusCode } = require('./constants');
 const { byteLengthOf, toBuffer, toPayload } = require('./send-data');
 const { isValidStatusCode } = require('./validation');
 

@@ -1,0 +1,29 @@
+'use strict';
+
+const globals = require('globals');
+const js = require('@eslint/js');
+const prettier = require('eslint-config-prettier');
+
+module.exports = [
+  { ignores: ['lib/native/**', 'target/**', 'bench/results/**', '.cache/**'] },
+  js.configs.recommended,
+  {
+    files: ['**/*.js'],
+    languageOptions: { ecmaVersion: 2022, sourceType: 'commonjs', globals: globals.node },
+    rules: {
+      'no-unused-vars': ['error', { caughtErrors: 'none', argsIgnorePattern: '^_' }],
+      'no-var': 'error',
+      'object-shorthand': 'error',
+      'prefer-const': ['error', { destructuring: 'all' }],
+      eqeqeq: ['error', 'always', { null: 'ignore' }],
+      strict: ['error', 'global']
+    }
+  },
+  { files: ['**/*.mjs'], languageOptions: { ecmaVersion: 2022, sourceType: 'module' } },
+  { files: ['__test__/**/*.js'], languageOptions: { globals: globals.jest } },
+  {
+    files: ['examples/demo/public/**/*.js'],
+    languageOptions: { sourceType: 'script', globals: globals.browser }
+  },
+  prettier
+];
