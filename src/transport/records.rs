@@ -219,7 +219,7 @@ fn run_on_connection(
 }
 
 /// An upgrade request that is answered by hand instead of being accepted becomes a connection
-/// that reads nothing.
+/// whose messages nobody looks at.
 fn open_refused(core: &Rc<Core>, lane: &Rc<LaneState>, id: SlotId) -> Option<Rc<Connection>> {
     let pending = core.take_pending(id)?;
     let config = config_from_words([0; settings::WORDS]);
@@ -261,6 +261,8 @@ fn release(core: &Rc<Core>, id: SlotId) {
         core.vacate(id);
     }
     drop(core.take_pending(id));
+    // The next user of the slot must not see what this one has written.
+    core.publish_written(id, 0);
     core.worker.registry.release(id);
 }
 
