@@ -200,9 +200,12 @@ impl Connection {
         self.mark_dirty(core, &mut state);
     }
 
-    /// Closes the socket at once.
+    /// Closes the socket at once. What was queued before is offered to the kernel first, where
+    /// ws would have written it already.
     pub(crate) fn destroy(&self, core: &Core) {
-        self.close(core, &mut self.state.borrow_mut(), 0);
+        let mut state = self.state.borrow_mut();
+        self.flush(core, &mut state, None);
+        self.close(core, &mut state, 0);
     }
 
     pub(crate) fn set_paused(&self, paused: bool) {

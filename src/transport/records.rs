@@ -223,7 +223,7 @@ fn run_on_connection(
 fn open_refused(core: &Rc<Core>, lane: &Rc<LaneState>, id: SlotId) -> Option<Rc<Connection>> {
     let pending = core.take_pending(id)?;
     let config = config_from_words([0; settings::WORDS]);
-    let connection = Connection::open(
+    Some(Connection::open(
         core,
         id,
         Rc::clone(lane),
@@ -231,9 +231,7 @@ fn open_refused(core: &Rc<Core>, lane: &Rc<LaneState>, id: SlotId) -> Option<Rc<
         config,
         &[],
         &mut [],
-    );
-    connection.set_paused(true);
-    Some(connection)
+    ))
 }
 
 fn accept(core: &Rc<Core>, lane: &Rc<LaneState>, id: SlotId, payload: &[u8]) {
