@@ -419,7 +419,8 @@ function closePayload(code, reason) {
   }
   let bytes = EMPTY_BUFFER;
   if (reason !== undefined && reason !== null && reason.length) {
-    const length = typeof reason === 'string' ? Buffer.byteLength(reason) : reason.length;
+    // Throws on what is neither text nor bytes, as with ws.
+    const length = Buffer.byteLength(reason);
     if (length > LONGEST_CONTROL - 2) {
       throw new RangeError('The message must not be greater than 123 bytes');
     }

@@ -67,12 +67,27 @@ impl Stream {
         }
     }
 
+    /// Writes what the kernel takes.
+    ///
+    /// tokio knows a fresh socket to be writable only after its event loop ran once; asking the
+    /// kernel saves that turn, and saves the response of a connection that is destroyed in it.
     pub(crate) fn try_write(&self, bytes: &[u8]) -> io::Result<usize> {
-        each!(self, stream => stream.try_write(bytes))
+        each!(self, stream => match stream.try_write(bytes) {
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                SockRef::from(stream).send(bytes)
+            }
+            outcome => outcome,
+        })
     }
 
+    /// As [`Stream::try_write`], from several slices.
     pub(crate) fn try_write_vectored(&self, slices: &[IoSlice<'_>]) -> io::Result<usize> {
-        each!(self, stream => stream.try_write_vectored(slices))
+        each!(self, stream => match stream.try_write_vectored(slices) {
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                SockRef::from(stream).send_vectored(slices)
+            }
+            outcome => outcome,
+        })
     }
 
     /// Sends FIN after everything written.
