@@ -21,6 +21,8 @@ module.exports = [
   },
   { files: ['**/*.mjs'], languageOptions: { ecmaVersion: 2022, sourceType: 'module' } },
   { files: ['__test__/**/*.js'], languageOptions: { globals: globals.jest } },
+  // Functions for the page are written inside the browser test.
+  { files: ['__test__/browser/**/*.js'], languageOptions: { globals: globals.browser } },
   {
     files: ['examples/demo/public/**/*.js'],
     languageOptions: { sourceType: 'script', globals: globals.browser }

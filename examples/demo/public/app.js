@@ -45,7 +45,7 @@ function showStats(data) {
 connect('/stats', () => {}, showStats);
 
 // Chat.
-let name = null;
+let myName = null;
 let chat = null;
 
 function showEntries(data) {
@@ -72,7 +72,7 @@ connect(
   (ws) => {
     chat = ws;
     byId('entries').replaceChildren();
-    if (name !== null) ws.send(JSON.stringify({ name }));
+    if (myName !== null) ws.send(JSON.stringify({ name: myName }));
   },
   showEntries
 );
@@ -80,8 +80,8 @@ connect(
 byId('join').onsubmit = (event) => {
   event.preventDefault();
   if (chat === null || chat.readyState !== WebSocket.OPEN) return;
-  name = byId('name').value;
-  chat.send(JSON.stringify({ name }));
+  myName = byId('name').value;
+  chat.send(JSON.stringify({ name: myName }));
   byId('join').hidden = true;
   byId('say').hidden = false;
   byId('text').focus();
