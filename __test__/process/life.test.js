@@ -1,0 +1,247 @@
+'use strict';
+
+const { once } = require('events');
+
+const WebSocket = require('../..');
+const { ROOT, run } = require('../support/children');
+
+/** A server here, for programs that are clients. */
+async function withServer(body) {
+  const wss = new WebSocket.Server({ port: 0 });
+  await once(wss, 'listening');
+  try {
+    await body(wss, `ws://127.0.0.1:${wss.address().port}`);
+  } finally {
+    for (const client of wss.clients) client.terminate();
+    await new Promise((resolve) => wss.close(resolve));
+  }
+}
+
+const echo = `
+  const wss = new WebSocket.Server({ port: 0 }, () => {
+    const client = new WebSocket('ws://127.0.0.1:' + wss.address().port);
+    wss.on('connection', (ws) => ws.on('message', (data) => ws.send(data)));
+    client.on('open', () => client.send('x'));
+    client.on('message', (data) => {
+      console.log('echo ' + data);
+      client.close();
+      wss.close();
+    });
+  });`;
+
+test('a process ends by itself when its server and connections are closed', async () => {
+  expect(await run(echo).ended).toMatchObject({ code: 0, out: 'echo x\n', err: '' });
+});
+
+test('an open connection keeps the process alive, an unreferenced one does not', async () => {
+  await withServer(async (wss, url) => {
+    const kept = run(`const ws = new WebSocket(process.argv[1]); ws.on('open', () => {});`, [url]);
+    const [websocket] = await once(wss, 'connection');
+    websocket.send('hold on');
+    expect(kept.child.exitCode).toBe(null);
+    websocket.close();
+    expect((await kept.ended).code).toBe(0);
+
+    const script = `const ws = new WebSocket(process.argv[1]);
+      ws.on('open', () => ws._socket.unref());`;
+    expect(await run(script, [url]).ended).toMatchObject({ code: 0, err: '' });
+  });
+});
+
+test('what was sent before process.exit() arrives', async () => {
+  await withServer(async (wss, url) => {
+    const script = `const ws = new WebSocket(process.argv[1]);
+      ws.on('open', () => {
+        for (let i = 0; i < 1000; i++) ws.send(String(i));
+        process.exit(7);
+      });`;
+    const { ended } = run(script, [url]);
+    const [websocket] = await once(wss, 'connection');
+    const got = [];
+    websocket.on('message', (data) => got.push(Number(data)));
+    await once(websocket, 'close');
+    expect(got).toEqual(Array.from({ length: 1000 }, (_, index) => index));
+    expect((await ended).code).toBe(7);
+  });
+});
+
+test('a SIGTERM handler can say good-bye', async () => {
+  await withServer(async (wss, url) => {
+    const script = `const ws = new WebSocket(process.argv[1]);
+      process.on('SIGTERM', () => { ws.send('bye'); process.exit(); });`;
+    const { child, ended } = run(script, [url]);
+    const [websocket] = await once(wss, 'connection');
+    child.kill('SIGTERM');
+    const [data] = await once(websocket, 'message');
+    expect(data.toString()).toBe('bye');
+    expect((await ended).code).toBe(0);
+  });
+});
+
+test('SIGTERM without a handler ends the process', async () => {
+  await withServer(async (wss, url) => {
+    const { child, ended } = run(`new WebSocket(process.argv[1]);`, [url]);
+    await once(wss, 'connection');
+    child.kill('SIGTERM');
+    expect(await ended).toMatchObject({ code: null, signal: 'SIGTERM' });
+  });
+});
+
+test('a handler that sends and then blocks does not hold back what it sent', async () => {
+  await withServer(async (wss, url) => {
+    // The program goes on only when this process has seen the message and says so by a file.
+    const script = `const fs = require('fs');
+      const ws = new WebSocket(process.argv[1]);
+      ws.on('message', () => {
+        ws.send('one');
+        ws.send('two');
+        const end = Date.now() + 30000;
+        while (!fs.existsSync(process.argv[2]) && Date.now() < end);
+        console.log(fs.existsSync(process.argv[2]));
+        process.exit();
+      });`;
+    const fs = require('fs');
+    const flag = require('path').join(fs.mkdtempSync(`${require('os').tmpdir()}/ferrows-`), 'seen');
+    const { ended } = run(script, [url, flag]);
+    const [websocket] = await once(wss, 'connection');
+    const got = [];
+    const both = new Promise((resolve) => {
+      websocket.on('message', (data) => got.push(String(data)) === 2 && resolve());
+    });
+    websocket.send('go');
+    await both;
+    fs.writeFileSync(flag, '');
+    expect((await ended).out).toBe('true\n');
+    expect(got).toEqual(['one', 'two']);
+  });
+});
+
+test('a blocked thread loses nothing and its memory stays bounded', async () => {
+  const script = `
+    const MESSAGES = 10000, SIZE = 16384;
+    const wss = new WebSocket.Server({ port: 0 }, () => console.log(wss.address().port));
+    wss.on('connection', (ws) => {
+      let next = 0;
+      const before = process.memoryUsage().rss;
+      const end = Date.now() + 1500;
+      while (Date.now() < end);
+      const grown = process.memoryUsage().rss - before;
+      ws.on('message', (data) => {
+        if (data.readUInt32BE(0) !== next++) throw new Error('out of order');
+        if (next === MESSAGES) {
+          console.log(grown < 100 * 1048576 ? 'bounded' : 'grown by ' + grown);
+          process.exit();
+        }
+      });
+    });`;
+  const { child, ended } = run(script);
+  const [port] = await once(child.stdout, 'data');
+  const client = new WebSocket(`ws://127.0.0.1:${Number(port)}`);
+  await once(client, 'open');
+  for (let i = 0; i < 10000; i++) {
+    const data = Buffer.alloc(16384);
+    data.writeUInt32BE(i, 0);
+    client.send(data);
+  }
+  const { out, err } = await ended;
+  expect(err).toBe('');
+  expect(out).toContain('bounded');
+});
+
+test('a listener that throws costs nobody else a message', async () => {
+  const script = `
+    const seen = [];
+    process.on('uncaughtException', (error, origin) => seen.push(error.message + ' ' + origin));
+    const wss = new WebSocket.Server({ port: 0 }, () => {
+      wss.on('connection', (ws, { url }) => ws.on('message', (data) => {
+        seen.push(url + data);
+        if (String(data) === 'boom') throw new Error('boom ' + url);
+        if (seen.filter((text) => text.endsWith('last')).length === 3) {
+          console.log(seen.sort().join(' '));
+          process.exit();
+        }
+      }));
+      const clients = [0, 1, 2].map((i) => new WebSocket('ws://127.0.0.1:' + wss.address().port + '/' + i));
+      let open = 0;
+      for (const client of clients) client.on('open', () => {
+        if (++open < 3) return;
+        for (const c of clients) c.send('a');
+        clients[1].send('boom');
+        for (const c of clients) c.send('last');
+      });
+    });`;
+  const { out } = await run(script).ended;
+  expect(out.trim()).toBe('/0a /0last /1a /1boom /1last /2a /2last boom /1 uncaughtException');
+});
+
+test('a listener that throws ends a process without a handler', async () => {
+  const script = `
+    const wss = new WebSocket.Server({ port: 0 }, () => {
+      wss.on('connection', (ws) => ws.on('message', () => { throw new TypeError('nobody listens'); }));
+      const client = new WebSocket('ws://127.0.0.1:' + wss.address().port);
+      client.on('open', () => client.send('x'));
+    });`;
+  const { code, err } = await run(script).ended;
+  expect(code).toBe(1);
+  expect(err).toContain('TypeError: nobody listens');
+});
+
+test('a reset of the module registry gives a second, working instance', async () => {
+  const script = `
+    for (const file of Object.keys(require.cache)) {
+      if (!file.endsWith('.node')) delete require.cache[file];
+    }
+    const Second = require(${JSON.stringify(ROOT)});
+    if (Second === WebSocket) throw new Error('the same instance');
+    const wss = new WebSocket.Server({ port: 0 }, () => {
+      const client = new Second('ws://127.0.0.1:' + wss.address().port);
+      wss.on('connection', (ws) => ws.send('hi'));
+      client.on('message', (data) => {
+        console.log(String(data));
+        client.close();
+        wss.close();
+      });
+    });`;
+  expect(await run(script).ended).toMatchObject({ code: 0, out: 'hi\n', err: '' });
+});
+
+test('100 worker threads come and go, each with a server and a client', async () => {
+  const script = `
+    const { Worker } = require('worker_threads');
+    const body = ${JSON.stringify(`const WebSocket = require(${JSON.stringify(ROOT)});${echo}`)};
+    const one = () => new Promise((resolve, reject) => {
+      const worker = new Worker(body, { eval: true, stdout: true });
+      worker.on('error', reject);
+      worker.on('exit', resolve);
+    });
+    (async () => {
+      let ended = 0;
+      for (let round = 0; round < 20; round++) {
+        const codes = await Promise.all([one(), one(), one(), one(), one()]);
+        ended += codes.filter((code) => code === 0).length;
+      }
+      console.log(ended);
+    })();`;
+  expect(await run(script).ended).toMatchObject({ code: 0, out: '100\n', err: '' });
+});
+
+test('a terminated worker thread frees its port and its connections', async () => {
+  const script = `
+    const { Worker } = require('worker_threads');
+    const body = ${JSON.stringify(`
+      const WebSocket = require(${JSON.stringify(ROOT)});
+      const { parentPort } = require('worker_threads');
+      const wss = new WebSocket.Server({ port: 0 }, () => parentPort.postMessage(wss.address().port));`)};
+    const worker = new Worker(body, { eval: true });
+    worker.on('message', (port) => {
+      const client = new WebSocket('ws://127.0.0.1:' + port);
+      client.on('open', () => worker.terminate());
+      client.on('close', (code) => {
+        const again = new WebSocket.Server({ port }, () => {
+          console.log(code);
+          again.close();
+        });
+      });
+    });`;
+  expect(await run(script).ended).toMatchObject({ code: 0, out: '1006\n', err: '' });
+});
