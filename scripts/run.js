@@ -48,7 +48,9 @@ function requireTools() {
 function installPackages() {
   if (existsSync(path.join(ROOT, 'node_modules', '.package-lock.json'))) return;
   console.log('Installing npm packages …');
-  if (!run('npm', ['ci', '--no-audit', '--no-fund'])) stop('npm ci failed.');
+  // Not "npm ci": it refuses a lock file that lacks optional packages of other platforms, which
+  // npm itself leaves out (npm/cli#4828).
+  if (!run('npm', ['install', '--no-save', '--no-audit', '--no-fund'])) stop('npm install failed.');
 }
 
 /**
