@@ -69,9 +69,10 @@ class Reader {
     return true;
   }
 
-  // Blanks may surround a token, but not stand between a name and "=".
-  token(terminators) {
-    this.skipSpace();
+  // Blanks may surround a token, but not stand next to "=".
+  // COMPAT(ws 8.23): nor at the very beginning.
+  token(terminators, mayBeginWithSpace = this.at > 0) {
+    if (mayBeginWithSpace) this.skipSpace();
     const start = this.at;
     while (isTokenCode(this.code())) this.at++;
     if (this.at === start) this.fail();
@@ -86,7 +87,7 @@ class Reader {
   }
 
   value() {
-    if (this.code() !== QUOTE) return this.token([SEMICOLON, COMMA]);
+    if (this.code() !== QUOTE) return this.token([SEMICOLON, COMMA], false);
     this.at++;
     let value = '';
     while (this.code() !== QUOTE) {

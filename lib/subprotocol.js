@@ -31,8 +31,9 @@ function parse(header) {
 
     if (isTokenCode(code) && end === -1) {
       if (!inToken) start = i;
-    } else if (code === SPACE || code === TAB) {
-      if (i !== 0 && inToken) end = i;
+    } else if (i !== 0 && (code === SPACE || code === TAB)) {
+      // COMPAT(ws 8.23): no blank may stand at the very beginning.
+      if (inToken) end = i;
     } else if (code === COMMA && start !== -1) {
       add(header.slice(start, end === -1 ? i : end));
       start = end = -1;
