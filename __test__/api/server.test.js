@@ -390,9 +390,8 @@ describe.each(['port', 'server', 'noServer'])('the handshake, %s mode', (mode) =
     });
     const peer = await RawPeer.connect(port);
     const [{ socket }, callback] = await asked;
-    const closed = once(socket, 'close');
+    const closed = new Promise((resolve) => socket.once('close', resolve));
     peer.socket.resetAndDestroy();
-    socket.resume();
     await closed;
     callback(true);
     expect(wss.clients.size).toBe(0);
@@ -531,10 +530,10 @@ describe('close()', () => {
     peer.send(frame(0x81, 'still'));
     expect((await echoed)[0].toString()).toBe('still');
     expect(order).toEqual([]);
-    websocket.on('close', () => order.push('client'));
+    const clientClosed = once(websocket, 'close');
     peer.socket.end();
-    await closed;
-    expect(order).toEqual(['client', ['callback', undefined], 'event']);
+    await Promise.all([closed, clientClosed]);
+    expect(order).toEqual([['callback', undefined], 'event']);
   });
 
   test('refuses new connections', async () => {
