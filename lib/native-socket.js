@@ -15,6 +15,7 @@ class NativeSocket extends Duplex {
     this._addresses = transport.addresses || {};
     this.connecting = false;
     transport.onceGone(() => this.destroy());
+    if (transport.websocket === null) transport.watch();
   }
 
   get remoteAddress() {

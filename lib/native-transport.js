@@ -24,6 +24,7 @@ const {
   COMMAND_RELEASE,
   COMMAND_RESUME,
   COMMAND_TRACK_FRAGMENTS,
+  COMMAND_WATCH,
   EVENT_CLOSE,
   EVENT_EOF,
   EVENT_FRAGMENTS,
@@ -157,6 +158,11 @@ class NativeTransport extends bridge.Hold {
   /** Closes the socket at once. What is queued is lost. */
   destroy() {
     this._command(COMMAND_DESTROY, 0);
+  }
+
+  /** Notices a peer that leaves before its upgrade request is decided. */
+  watch() {
+    this._command(COMMAND_WATCH, 0);
   }
 
   setNoDelay(on) {

@@ -45,9 +45,6 @@ function canTakeOver(socket) {
 function takeOver(socket, head, preface, settings) {
   const handle = socket._handle;
 
-  // Node remembers the addresses once they were asked for.
-  void socket.remoteAddress;
-  void socket.localAddress;
   socket.setTimeout(0);
   const initial = readBuffered(socket, head);
   handle.readStop();
@@ -77,6 +74,13 @@ function standInFor(handle, transport) {
   return standIn;
 }
 
+// Pipes have no addresses.
+function addressFrom(handle, method) {
+  const address = {};
+  if (typeof handle[method] === 'function') handle[method](address);
+  return address;
+}
+
 /**
  * What net.Socket asks of a handle.
  */
@@ -88,6 +92,18 @@ class HandleStandIn {
     this.bytesWritten = handle.bytesWritten;
     this.reading = false;
     this._asyncId = handle.getAsyncId();
+    this._peer = addressFrom(handle, 'getpeername');
+    this._local = addressFrom(handle, 'getsockname');
+  }
+
+  getpeername(out) {
+    Object.assign(out, this._peer);
+    return 0;
+  }
+
+  getsockname(out) {
+    Object.assign(out, this._local);
+    return 0;
   }
 
   readStart() {

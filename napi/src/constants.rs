@@ -92,6 +92,7 @@ pub fn constants() -> Vec<Constant> {
         command::NO_DELAY => "COMMAND_NO_DELAY",
         command::KEEP_ALIVE => "COMMAND_KEEP_ALIVE",
         command::UNLISTEN => "COMMAND_UNLISTEN",
+        command::WATCH => "COMMAND_WATCH",
         flag::BINARY => "FLAG_BINARY",
         flag::BLOCK => "FLAG_BLOCK",
         flag::FIN => "FLAG_FIN",

@@ -108,6 +108,8 @@ pub mod command {
     pub const KEEP_ALIVE: u8 = 11;
     /// Stop listening: aux is the listener's id.
     pub const UNLISTEN: u8 = 12;
+    /// Report GONE if the peer of an undecided upgrade request leaves.
+    pub const WATCH: u8 = 13;
 }
 
 /// Flags, bits 8–15 of word 0.

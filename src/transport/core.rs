@@ -112,7 +112,12 @@ impl Core {
             return None;
         }
         match std::mem::take(slot) {
-            Slot::Pending(pending) => Some(pending),
+            Slot::Pending(pending) => {
+                if let Some(watch) = &pending.watch {
+                    watch.abort();
+                }
+                Some(pending)
+            }
             _ => None,
         }
     }

@@ -10,6 +10,7 @@ use std::pin::pin;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::task::Poll;
 use std::time::{Duration, SystemTime};
 
 use futures::future::{Either, select};
@@ -116,6 +117,39 @@ pub(crate) struct Pending {
     pub(crate) stream: Stream,
     /// What came after the head.
     pub(crate) rest: Vec<u8>,
+    /// The task that notices the peer leaving, if JavaScript asked for it.
+    pub(crate) watch: Option<tokio::task::AbortHandle>,
+}
+
+/// Tells JavaScript if the peer of an undecided upgrade request leaves. Once the peer has sent
+/// more, only reading could tell, and nothing is read before the decision.
+pub(crate) fn watch(core: &Rc<Core>, id: SlotId) {
+    let watching = Rc::clone(core);
+    let task = tokio::task::spawn_local(async move {
+        let left = std::future::poll_fn(|cx| {
+            let mut slots = watching.slots.borrow_mut();
+            let Some(Slot::Pending(pending)) = slots.get_mut(id.slot as usize) else {
+                return Poll::Ready(None);
+            };
+            let mut byte = [0; 1];
+            match pending.stream.poll_peek(cx, &mut ReadBuf::new(&mut byte)) {
+                Poll::Pending => Poll::Pending,
+                Poll::Ready(Ok(0)) => Poll::Ready(Some(0)),
+                Poll::Ready(Ok(_)) => Poll::Ready(None),
+                Poll::Ready(Err(error)) => {
+                    Poll::Ready(Some(error.raw_os_error().map_or(0, i32::unsigned_abs)))
+                }
+            }
+        });
+        if let Some(errno) = left.await
+            && let Some(pending) = watching.take_pending(id)
+        {
+            pending.lane.push(id, event::GONE, 0, errno);
+        }
+    });
+    if let Some(Slot::Pending(pending)) = core.slots.borrow_mut().get_mut(id.slot as usize) {
+        pending.watch = Some(task.abort_handle());
+    }
 }
 
 /// Starts a listener on this worker.
@@ -372,6 +406,7 @@ impl Serving {
             lane: Rc::clone(&lane),
             stream,
             rest,
+            watch: None,
         };
         core.occupy(id, Slot::Pending(Box::new(pending)));
         lane.push_block(id, event::UPGRADE, 0, listener, buffer);

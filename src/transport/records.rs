@@ -169,6 +169,7 @@ fn run_record(core: &Rc<Core>, lane: &Rc<LaneState>, head: Head, inline: &[u8]) 
     let outcome = catch_unwind(AssertUnwindSafe(|| match head.tag {
         command::ACCEPT => accept(core, lane, id, payload.as_slice()),
         command::RELEASE => release(core, id),
+        command::WATCH => super::listener::watch(core, id),
         command::UNLISTEN => {
             if let Some(gate) = core.listeners.borrow().get(&(lane_key(lane), head.aux)) {
                 gate.close();

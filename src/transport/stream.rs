@@ -59,6 +59,20 @@ impl Stream {
         each!(self, stream => Pin::new(stream).poll_read(cx, buffer))
     }
 
+    /// Looks at what could be read without taking it.
+    pub(crate) fn poll_peek(
+        &mut self,
+        cx: &mut Context<'_>,
+        buffer: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<usize>> {
+        match self {
+            Self::Tcp(stream) => stream.poll_peek(cx, buffer),
+            // Only listeners look, and they have TCP connections.
+            #[cfg(unix)]
+            Self::Unix(_) => Poll::Pending,
+        }
+    }
+
     pub(crate) fn poll_write_ready(&self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         match self {
             Self::Tcp(stream) => stream.poll_write_ready(cx),
