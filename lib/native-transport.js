@@ -74,6 +74,8 @@ class NativeTransport extends bridge.Hold {
     this._pausedIn = -1;
     this._paused = false;
     this._boundaries = null;
+    this._destroyed = false;
+    this._destroyedIn = -1;
     this._onGone = null;
     this._socket = null;
     lane.endpoints[slot] = this;
@@ -157,6 +159,10 @@ class NativeTransport extends bridge.Hold {
 
   /** Closes the socket at once. What is queued is lost. */
   destroy() {
+    if (!this._destroyed) {
+      this._destroyed = true;
+      this._destroyedIn = turnOfEvents();
+    }
     this._command(COMMAND_DESTROY, 0);
   }
 
@@ -182,7 +188,7 @@ class NativeTransport extends bridge.Hold {
   /** Stops reading. What was handed over with the current event is still delivered. */
   pause() {
     this._paused = true;
-    this._pausedIn = bridge.isDraining() ? bridge.currentTurn() : -1;
+    this._pausedIn = turnOfEvents();
     this._command(COMMAND_PAUSE, 0);
   }
 
@@ -230,6 +236,7 @@ class NativeTransport extends bridge.Hold {
 
   /** Called by the bridge. */
   onMessage(data, isBinary) {
+    if (this._destroyed && this._destroyedIn !== bridge.currentTurn()) return;
     if (this._holdsBack()) {
       this._waiting.push([EVENT_MESSAGE, isBinary, data]);
     } else if (this.websocket !== null) {
@@ -246,6 +253,8 @@ class NativeTransport extends bridge.Hold {
       this.runCallbacks();
     } else if (tag === EVENT_GONE) {
       this._end(data);
+    } else if (this._destroyed && this._destroyedIn !== bridge.currentTurn()) {
+      // ws reads nothing after terminate(), either; what this turn brought is still delivered.
     } else if (this._holdsBack()) {
       this._waiting.push([tag, aux, data]);
     } else {
@@ -328,6 +337,11 @@ class NativeTransport extends bridge.Hold {
     // One tick later, so that failed callbacks come first and a throwing listener harms nobody.
     process.nextTick(conclude, this, errno);
   }
+}
+
+/** The turn whose events are being delivered, -1 outside of one. */
+function turnOfEvents() {
+  return bridge.isDraining() ? bridge.currentTurn() : -1;
 }
 
 function runCallbacks(transport) {

@@ -32,7 +32,6 @@ function exchange(title, bytes, options, setUp = () => {}) {
   );
 }
 
-const closeFrame = frame(CLOSE, '\x03\xe8bye');
 const bye = frame(CLOSE, Buffer.from([0x03, 0xe8, 0x62, 0x79, 0x65]));
 
 exchange('messages, then a close', [frame(TEXT, 'hi'), frame(BINARY, 'bytes'), bye]);
@@ -109,8 +108,8 @@ exchange('close() twice, then more', bye, {}, (ws, trace) => {
   trace.push(`buffered ${ws.bufferedAmount > 0}`);
 });
 exchange('messages that arrive after close()', [frame(TEXT, 'a'), bye], {}, (ws) => ws.close());
-exchange('terminate()', closeFrame, {}, (ws) => ws.terminate());
-exchange('terminate() twice and close() after it', closeFrame, {}, (ws) => {
+exchange('terminate()', bye, {}, (ws) => ws.terminate());
+exchange('terminate() twice and close() after it', bye, {}, (ws) => {
   ws.terminate();
   ws.terminate();
   ws.close();

@@ -10,7 +10,7 @@ use crate::client::{Client, frame, header};
 use crate::process::{self, Cpu};
 
 const SCRATCH: usize = 256 * 1024;
-const PATIENCE: Duration = Duration::from_secs(20);
+const PATIENCE: Duration = Duration::from_secs(90);
 const BINARY: u8 = 0x82;
 const CLOSE: u8 = 0x88;
 
