@@ -9,6 +9,8 @@
 
 'use strict';
 
+const { Buffer } = require('buffer');
+
 const binding = require('./binding');
 const { EMPTY_BUFFER } = require('./constants');
 
@@ -41,6 +43,8 @@ const {
   TABLE_CHUNK
 } = layout;
 
+// What Buffer.prototype.subarray() makes, without its checks.
+const FastBuffer = Buffer[Symbol.species];
 // Bits of word 0, flags in place.
 const BLOCK_BIT = FLAG_BLOCK << 8;
 const BINARY_BIT = FLAG_BINARY << 8;
@@ -75,6 +79,7 @@ class Lane {
     this._cursor = 0;
     this._end = 0;
     this._payloads = EMPTY_BUFFER;
+    this._memory = EMPTY_BUFFER.buffer;
     this._read = 0;
   }
 
@@ -189,23 +194,27 @@ class Lane {
    * @return {Boolean} Whether there may be more
    */
   drain() {
-    for (let fills = 0; ; fills++) {
+    // A throwing handler may have left records of the last turn.
+    this._dispatch();
+    for (let fills = 0; fills < FILLS_PER_DRAIN; fills++) {
+      const more = this._fill();
       this._dispatch();
-      if (fills === FILLS_PER_DRAIN) return true;
-      if (!this._fill()) return false;
+      if (!more) return false;
     }
+    return true;
   }
 
+  /** Gets the next records. Returns whether there are more than fit. */
   _fill() {
     if (this._payloads.length - this._read < INLINE_LIMIT) {
       this._payloads = Buffer.allocUnsafeSlow(INBOX_SLAB_BYTES);
+      this._memory = this._payloads.buffer;
       this._read = 0;
     }
     const drained = native.drain(this.index, this._heads, this._payloads, this._read);
-    const records = (drained & ~MORE_BIT) >>> 0;
     this._cursor = 0;
-    this._end = records * RECORD_WORDS;
-    return records > 0;
+    this._end = (drained & ~MORE_BIT) * RECORD_WORDS;
+    return (drained & MORE_BIT) !== 0;
   }
 
   // The cursor moves on before a handler runs: one that throws loses its own record only.
@@ -247,7 +256,7 @@ class Lane {
     if (length === 0) return EMPTY_BUFFER;
     const start = this._read;
     this._read = start + length;
-    return this._payloads.subarray(start, this._read);
+    return new FastBuffer(this._memory, start, length);
   }
 }
 

@@ -2,6 +2,9 @@
 
 'use strict';
 
+// PERF: the global is an accessor.
+const { Buffer } = require('buffer');
+
 /**
  * The bytes of anything that ws accepts, without copying views.
  *

@@ -7,6 +7,7 @@
 
 'use strict';
 
+const { Buffer } = require('buffer');
 const EventEmitter = require('events');
 
 const { mixInto } = require('./event-target');
@@ -23,6 +24,7 @@ const PONG = 10;
 
 const [CONNECTING, OPEN, CLOSING, CLOSED] = [0, 1, 2, 3];
 const LONGEST_CONTROL = 125;
+const { hasOwnProperty } = Object.prototype;
 
 class WebSocket extends EventEmitter {
   /**
@@ -251,12 +253,9 @@ class WebSocket extends EventEmitter {
       return;
     }
 
-    const { binary, fin, mask } = {
-      binary: typeof data !== 'string',
-      fin: true,
-      mask: !this._isServer,
-      ...options
-    };
+    const binary = own(options, 'binary', typeof data !== 'string');
+    const fin = own(options, 'fin', true);
+    const mask = own(options, 'mask', !this._isServer);
     const payload = toPayload(data || EMPTY_BUFFER);
     const opcode = this._opcode(binary ? BINARY : TEXT, Boolean(fin));
     this._transport.frame(opcode, payload, Boolean(fin), Boolean(mask), callback || undefined);
@@ -358,6 +357,14 @@ class WebSocket extends EventEmitter {
     this._readyState = CLOSING;
     this.emitClose();
   }
+}
+
+/**
+ * What `{ [name]: fallback, ...options }[name]` gives.
+ * PERF: the spread cost a tenth of the JavaScript time of an echo server.
+ */
+function own(options, name, fallback) {
+  return options != null && hasOwnProperty.call(options, name) ? options[name] : fallback;
 }
 
 function destroyTransport(transport) {

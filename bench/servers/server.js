@@ -9,12 +9,13 @@
 const name = process.argv[2];
 const WebSocket = name === 'ferrows' ? require('../..') : require(name);
 
+const fanout = process.env.FANOUT !== undefined;
 const wss = new WebSocket.Server({ port: 0, host: '127.0.0.1', clientTracking: true });
 
 wss.on('listening', () => console.log(wss.address().port));
 wss.on('connection', (ws) => {
   ws.on('message', (data, isBinary) => {
-    if (process.env.FANOUT) {
+    if (fanout) {
       for (const client of wss.clients) client.send(data);
     } else {
       ws.send(data, { binary: isBinary });

@@ -10,6 +10,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::task::Waker;
 
+use futures::task::AtomicWaker;
+
 use super::block::Block;
 use super::lane::Lane;
 
@@ -43,7 +45,7 @@ pub struct Outbox<C> {
     spare: Mutex<Vec<Vec<u8>>>,
     pending: AtomicBool,
     parked: AtomicBool,
-    waker: Mutex<Option<Waker>>,
+    waker: AtomicWaker,
 }
 
 impl<C> Default for Outbox<C> {
@@ -53,7 +55,7 @@ impl<C> Default for Outbox<C> {
             spare: Mutex::default(),
             pending: AtomicBool::new(false),
             parked: AtomicBool::new(false),
-            waker: Mutex::default(),
+            waker: AtomicWaker::new(),
         }
     }
 }
@@ -75,9 +77,7 @@ impl<C> Outbox<C> {
     /// Makes the worker run its command loop once.
     pub fn wake(&self) {
         self.parked.store(false, Ordering::SeqCst);
-        if let Some(waker) = &*lock(&self.waker) {
-            waker.wake_by_ref();
-        }
+        self.waker.wake();
     }
 
     /// An empty buffer for records.
@@ -95,12 +95,9 @@ impl<C> Outbox<C> {
         }
     }
 
-    /// Worker side: what to wake.
+    /// Worker side: what to wake, once.
     pub fn set_waker(&self, waker: &Waker) {
-        let mut slot = lock(&self.waker);
-        if !slot.as_ref().is_some_and(|known| known.will_wake(waker)) {
-            *slot = Some(waker.clone());
-        }
+        self.waker.register(waker);
     }
 
     /// Worker side: whether [`Outbox::take`] would find something.

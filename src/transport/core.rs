@@ -9,6 +9,7 @@ use std::sync::Arc;
 
 use super::connection::Connection;
 use super::events::LaneState;
+use super::linger::Linger;
 use super::listener::{ListenerGate, Pending};
 use super::pool::Worker;
 use super::records::Flushed;
@@ -49,6 +50,7 @@ pub(crate) struct Core {
     pub(crate) flush_waiters: RefCell<Vec<Arc<Flushed>>>,
     pub(crate) next_peer: Cell<usize>,
     chunks: RefCell<Vec<Arc<Chunk>>>,
+    linger: Linger,
     /// The command task should look at unsubmitted records in a moment.
     pub(crate) watch: Cell<bool>,
     pub(crate) watching: Cell<bool>,
@@ -70,6 +72,7 @@ impl Core {
             flush_waiters: RefCell::default(),
             next_peer: Cell::new(0),
             chunks: RefCell::default(),
+            linger: Linger::new(),
             watch: Cell::new(false),
             watching: Cell::new(false),
         })
@@ -150,9 +153,9 @@ impl Core {
 
     /// Runs before the thread sleeps: everything staged goes out, and nothing may wait.
     pub(crate) fn before_park(&self) {
-        for lane in self.lanes.borrow().iter() {
-            lane.deliver();
-        }
+        let delivered = self.lanes.borrow().iter().map(|lane| lane.deliver()).sum();
+        self.linger
+            .wait(delivered, || self.worker.outbox.has_pending());
         if self.unwritten.get() == 0 && !self.flush_waiters.borrow().is_empty() {
             for waiter in self.flush_waiters.borrow_mut().drain(..) {
                 waiter.signal();

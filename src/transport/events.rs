@@ -41,12 +41,14 @@ impl LaneState {
         })
     }
 
-    /// Hands over what is staged.
-    pub(crate) fn deliver(&self) {
+    /// Hands over what is staged. Returns how many records that were.
+    pub(crate) fn deliver(&self) -> usize {
         let mut batch = self.staging.borrow_mut();
-        if batch.records() > 0 {
+        let records = batch.records();
+        if records > 0 {
             self.lane.deliver(&mut batch);
         }
+        records
     }
 
     /// Stages a record without a payload.

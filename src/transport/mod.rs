@@ -14,6 +14,7 @@
 mod connection;
 mod core;
 mod events;
+mod linger;
 mod listener;
 mod pool;
 mod records;

@@ -15,7 +15,7 @@ const BUFFER_FULL: usize = 64 * 1024;
 /// Buffers with more room than this are not kept.
 const BUFFER_KEPT: usize = 128 * 1024;
 const SLICES: usize = 16;
-const POOLED: usize = 256;
+const POOLED: usize = 4096;
 
 #[derive(Debug)]
 enum Segment {
