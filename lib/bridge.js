@@ -28,6 +28,7 @@ const {
   EVENT_UPGRADE,
   FLAG_BINARY,
   FLAG_BLOCK,
+  INBOX_LONG_SLAB_BYTES,
   INBOX_SLAB_BYTES,
   INLINE_LIMIT,
   OUTBOX_INLINE_LIMIT,
@@ -52,6 +53,8 @@ const MORE_BIT = 0x80000000;
 
 // Batches handled per doorbell before timers and other I/O get their turn.
 const FILLS_PER_DRAIN = 4;
+// Payloads that are longer on average get longer slabs.
+const LONG_PAYLOAD = 1024;
 // How long process.exit() may wait for the workers to write, in milliseconds.
 const EXIT_FLUSH_LIMIT = 200;
 // A UTF-16 code unit takes at most three bytes of UTF-8.
@@ -80,6 +83,7 @@ class Lane {
     this._end = 0;
     this._payloads = EMPTY_BUFFER;
     this._memory = EMPTY_BUFFER.buffer;
+    this._slabBytes = INBOX_SLAB_BYTES;
     this._read = 0;
   }
 
@@ -207,14 +211,18 @@ class Lane {
   /** Gets the next records. Returns whether there are more than fit. */
   _fill() {
     if (this._payloads.length - this._read < INLINE_LIMIT) {
-      this._payloads = Buffer.allocUnsafeSlow(INBOX_SLAB_BYTES);
+      this._payloads = Buffer.allocUnsafeSlow(this._slabBytes);
       this._memory = this._payloads.buffer;
       this._read = 0;
     }
     const drained = native.drain(this.index, this._heads, this._payloads, this._read);
     this._cursor = 0;
     this._end = (drained & ~MORE_BIT) * RECORD_WORDS;
-    return (drained & MORE_BIT) !== 0;
+    if ((drained & MORE_BIT) === 0) return false;
+    // Few records took all the room: a longer slab for such payloads pins no more of them.
+    const long = (this._end / RECORD_WORDS) * LONG_PAYLOAD < this._payloads.length;
+    this._slabBytes = long ? INBOX_LONG_SLAB_BYTES : INBOX_SLAB_BYTES;
+    return true;
   }
 
   // The cursor moves on before a handler runs: one that throws loses its own record only.

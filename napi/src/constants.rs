@@ -58,6 +58,7 @@ pub fn constants() -> Vec<Constant> {
         layout::RECORD_BYTES => "RECORD_BYTES",
         layout::INLINE_LIMIT => "INLINE_LIMIT",
         layout::INBOX_SLAB_BYTES => "INBOX_SLAB_BYTES",
+        layout::INBOX_LONG_SLAB_BYTES => "INBOX_LONG_SLAB_BYTES",
         layout::DRAIN_RECORDS => "DRAIN_RECORDS",
         layout::OUTBOX_SLAB_BYTES => "OUTBOX_SLAB_BYTES",
         layout::OUTBOX_SUBMIT_BYTES => "OUTBOX_SUBMIT_BYTES",

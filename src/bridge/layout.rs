@@ -28,13 +28,15 @@ pub const RECORD_COST: usize = 64;
 pub const INLINE_LIMIT: usize = 4096;
 /// Size of the slab that JavaScript cuts small message Buffers from.
 pub const INBOX_SLAB_BYTES: usize = 16 * 1024;
+/// The same while message Buffers are longer.
+pub const INBOX_LONG_SLAB_BYTES: usize = 64 * 1024;
 /// Records that one drain call may return.
 pub const DRAIN_RECORDS: usize = 512;
 
 /// Size of the command slab of a lane.
-pub const OUTBOX_SLAB_BYTES: usize = 128 * 1024;
+pub const OUTBOX_SLAB_BYTES: usize = 256 * 1024;
 /// Fill level of the command slab at which JavaScript submits at once.
-pub const OUTBOX_SUBMIT_BYTES: usize = 64 * 1024;
+pub const OUTBOX_SUBMIT_BYTES: usize = 128 * 1024;
 /// Payloads above this many bytes are attached as blocks to a command.
 pub const OUTBOX_INLINE_LIMIT: usize = 8 * 1024;
 

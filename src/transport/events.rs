@@ -15,7 +15,7 @@ use crate::protocol::{EventSink, INLINE_LIMIT, Payload, Violation};
 
 /// A batch is delivered early at this many records or inline bytes.
 const BATCH_RECORDS: usize = 256;
-const BATCH_BYTES: usize = 64 * 1024;
+const BATCH_BYTES: usize = 192 * 1024;
 
 /// The worker's end of a lane.
 #[derive(Debug)]
