@@ -199,8 +199,8 @@ async fn accept_until_closed(
             Either::Left((accepted, _)) => accepted,
             Either::Right(_) => return,
         };
-        match accepted.and_then(|(stream, _)| stream.into_std()) {
-            Ok(stream) => hand_out(core, stream, lanes, gate),
+        match accepted {
+            Ok((stream, _)) => hand_out(core, stream, lanes, gate),
             Err(error) if is_of_one_connection(&error) => {}
             Err(_) => sleep(ACCEPT_PAUSE).await,
         }
@@ -217,36 +217,46 @@ fn is_of_one_connection(error: &io::Error) -> bool {
 }
 
 /// Gives a connection to the next worker in turn.
-fn hand_out(core: &Rc<Core>, stream: TcpStream, lanes: &[Arc<Lane>], gate: &Arc<ListenerGate>) {
+fn hand_out(
+    core: &Rc<Core>,
+    stream: tokio::net::TcpStream,
+    lanes: &[Arc<Lane>],
+    gate: &Arc<ListenerGate>,
+) {
     let next = core.next_peer.get() % core.peers.len();
     core.next_peer.set(next + 1);
     let (Some(peer), Some(lane)) = (core.peers.get(next), lanes.get(next)) else {
         return;
     };
+    if Arc::ptr_eq(peer, &core.worker) {
+        serve(core, Stream::Tcp(stream), lane, Arc::clone(gate));
+        return;
+    }
+    // Fails only with the connection.
+    let Ok(stream) = stream.into_std() else { return };
     let incoming = Incoming {
         stream,
         lane: Arc::clone(lane),
         gate: Arc::clone(gate),
     };
-    if Arc::ptr_eq(peer, &core.worker) {
-        serve(core, incoming);
-    } else {
-        peer.outbox
-            .push(Command::Control(Control::Incoming(Box::new(incoming))));
+    peer.outbox
+        .push(Command::Control(Control::Incoming(Box::new(incoming))));
+}
+
+/// Takes a connection that another worker accepted.
+pub(crate) fn receive(core: &Rc<Core>, incoming: Incoming) {
+    if let Ok(stream) = Stream::register(OwnedStream::Tcp(incoming.stream)) {
+        serve(core, stream, &incoming.lane, incoming.gate);
     }
 }
 
 /// Reads requests of a fresh connection until one is an upgrade.
-pub(crate) fn serve(core: &Rc<Core>, incoming: Incoming) {
-    let Some(lane) = core.lane(&incoming.lane) else {
-        return;
-    };
-    let Ok(stream) = Stream::register(OwnedStream::Tcp(incoming.stream)) else {
+fn serve(core: &Rc<Core>, stream: Stream, lane: &Arc<Lane>, gate: Arc<ListenerGate>) {
+    let Some(lane) = core.lane(lane) else {
         return;
     };
     let core = Rc::clone(core);
     tokio::task::spawn_local(async move {
-        let gate = incoming.gate;
         let serving = Serving {
             core,
             lane,

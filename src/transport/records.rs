@@ -271,7 +271,7 @@ fn run_control(core: &Rc<Core>, control: Control) {
         Control::Detach(lane) => detach(core, &lane),
         Control::Adopt(adoption) => adopt(core, *adoption),
         Control::Listen(listening) => super::listener::listen(core, *listening),
-        Control::Incoming(incoming) => super::listener::serve(core, *incoming),
+        Control::Incoming(incoming) => super::listener::receive(core, *incoming),
         Control::ReadAgain(lane) => {
             if let Some(lane) = core.lane(&lane) {
                 for connection in lane.stalled.take() {
