@@ -53,7 +53,9 @@ impl Client {
     /// ports do not run out; `abort` makes closing leave no trace.
     pub(crate) fn connect(port: u16, index: usize, abort: bool) -> io::Result<Self> {
         let socket = Socket::new(Domain::IPV4, Type::STREAM, None)?;
-        let source = Ipv4Addr::new(127, 0, 0, 1 + (index / 20_000 % 200) as u8);
+        // A range of its own for each run: ports of the last one may still be in TIME_WAIT.
+        let source = (index / 4_000 + std::process::id() as usize) % 200;
+        let source = Ipv4Addr::new(127, 0, 0, 1 + source as u8);
         socket.bind(&SocketAddr::new(IpAddr::V4(source), 0).into())?;
         socket.set_tcp_nodelay(true)?;
         if abort {
