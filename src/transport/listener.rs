@@ -233,7 +233,9 @@ fn hand_out(
         return;
     }
     // Fails only with the connection.
-    let Ok(stream) = stream.into_std() else { return };
+    let Ok(stream) = stream.into_std() else {
+        return;
+    };
     let incoming = Incoming {
         stream,
         lane: Arc::clone(lane),
