@@ -125,10 +125,13 @@ fn ten_thousand_messages_of_each_connection_stay_in_order_both_ways() {
         })
         .collect();
     let ids: Vec<_> = peers.iter().map(|_| facade.accept()).collect();
-    let mut expected = vec![0_u32; CLIENTS];
+    let mut expected = [0_u32; CLIENTS];
     let mut left = MESSAGES as usize * CLIENTS;
     while left > 0 {
         let message = facade.next();
+        if message.head.tag == event::EOF {
+            continue; // A peer that has everything leaves.
+        }
         assert_eq!(message.head.tag, event::MESSAGE);
         let which = ids.iter().position(|id| *id == message.id()).unwrap();
         assert_eq!(message.payload, expected[which].to_le_bytes());
