@@ -6,19 +6,23 @@ const path = require('path');
 const { spawn } = require('child_process');
 const { once } = require('events');
 
-const { chromium } = require('playwright-core');
-
 const server = path.join(__dirname, '..', '..', 'examples', 'demo', 'server.js');
 const browsers = ['/usr/bin/chromium', '/usr/bin/chromium-browser', '/usr/bin/google-chrome'];
 const executablePath = process.env.CHROMIUM_PATH || browsers.find((file) => fs.existsSync(file));
-const title = executablePath ? 'in Chromium' : 'in Chromium (skipped: no browser is installed)';
+const obstacle = !executablePath
+  ? 'no browser is installed'
+  : parseInt(process.versions.node) < 20
+    ? 'playwright needs Node 20'
+    : null;
+const title = obstacle === null ? 'in Chromium' : `in Chromium (skipped: ${obstacle})`;
 
-(executablePath ? describe : describe.skip)(title, () => {
+(obstacle === null ? describe : describe.skip)(title, () => {
   let browser;
   let demo;
   let address;
 
   beforeAll(async () => {
+    const { chromium } = require('playwright-core');
     demo = spawn(process.execPath, [server, '--port', '0'], {
       stdio: ['ignore', 'pipe', 'inherit']
     });
