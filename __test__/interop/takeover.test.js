@@ -126,7 +126,7 @@ describe.each(pairs)('%s', (title, Client, Library) => {
     expect([seen, why.toString()]).toEqual([3001, 'enough']);
   });
 
-  test.each([65536, 1 << 20, 20 << 20])('exchange %d bytes', async (size) => {
+  test.each([65536, 1 << 20, 100 << 20])('exchange %d bytes', async (size) => {
     wss.on('connection', (websocket) => {
       websocket.on('message', (data, isBinary) => websocket.send(data, { binary: isBinary }));
     });
