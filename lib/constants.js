@@ -3,7 +3,6 @@
 'use strict';
 
 module.exports = {
-  BINARY_TYPES: ['nodebuffer', 'arraybuffer', 'fragments'],
   CLOSE_TIMEOUT: 30000,
   // One object for every empty payload and reason: code compares it by identity.
   EMPTY_BUFFER: Buffer.alloc(0),

@@ -8,9 +8,13 @@
 'use strict';
 
 const bridge = require('./bridge');
+const { readBoundaries } = require('./binary-type');
+const { BlobGate, isBlob } = require('./blob-gate');
 const { EMPTY_BUFFER } = require('./constants');
 const { destroyedError, violationError } = require('./errors');
 const NativeSocket = require('./native-socket');
+const { ReceiverStandIn, SenderStandIn } = require('./native-stand-ins');
+const { byteLengthOf } = require('./send-data');
 
 const {
   COMMAND_ACCEPT,
@@ -36,15 +40,11 @@ const {
   EVENT_WRITTEN,
   FLAG_ACK,
   FLAG_FIN,
-  FLAG_MASK,
-  SETTINGS_CLIENT,
-  SETTINGS_FLAGS,
-  SETTINGS_MAX_BUFFERED_CHUNKS,
-  SETTINGS_MAX_FRAGMENTS,
-  SETTINGS_MAX_PAYLOAD,
-  SETTINGS_SKIP_UTF8_VALIDATION,
-  SETTINGS_WORDS
+  FLAG_MASK
 } = bridge.layout;
+
+// Events that get a turn of their own with `allowSynchronousEvents: false`.
+const STEPS = new Set([EVENT_MESSAGE, EVENT_PING, EVENT_PONG]);
 
 const FIN_BIT = FLAG_FIN << 8;
 const MASK_BIT = FLAG_MASK << 8;
@@ -74,6 +74,12 @@ class NativeTransport extends bridge.Hold {
     this._pausedIn = -1;
     this._paused = false;
     this._boundaries = null;
+    this._tracking = false;
+    this._stepped = false;
+    this._concluding = null;
+    this._gate = null;
+    this._receiver = null;
+    this._sender = null;
     this._destroyed = false;
     this._destroyedIn = -1;
     this._onGone = null;
@@ -83,16 +89,56 @@ class NativeTransport extends bridge.Hold {
   }
 
   /**
+   * Reports to a WebSocket from now on.
+   *
+   * @param {WebSocket} websocket
+   * @param {{allowSynchronousEvents: Boolean}} options
+   */
+  attach(websocket, { allowSynchronousEvents = true }) {
+    this.websocket = websocket;
+    this._stepped = !allowSynchronousEvents;
+    this.setBinaryType(websocket.binaryType);
+  }
+
+  /** Gets the lengths of the frames of binary messages when they matter. */
+  setBinaryType(type) {
+    const tracking = type === 'fragments';
+    if (tracking === this._tracking) return;
+    this._tracking = tracking;
+    this._command(COMMAND_TRACK_FRAGMENTS, tracking ? 1 : 0);
+  }
+
+  /**
    * Queues a frame.
    *
    * @param {Number} opcode
-   * @param {(String|Uint8Array)} data Copied before this returns
+   * @param {(String|Uint8Array|Blob)} data Bytes are copied before this returns
    * @param {Boolean} fin
    * @param {Boolean} mask
    * @param {Function} [callback] Called when the bytes went to the kernel, or with an error
    *     when they never will
    */
   frame(opcode, data, fin, mask, callback) {
+    if (typeof data !== 'string' && isBlob(data)) {
+      if (this._gate === null) this._gate = this._makeGate();
+      const send = (bytes) => this._frame(opcode, bytes, fin, mask, callback);
+      this._gate.read(data, send, callback);
+    } else if (this._gate !== null && this._gate.isShut) {
+      const send = () => this._frame(opcode, data, fin, mask, callback);
+      this._gate.wait(byteLengthOf(data), send, callback);
+    } else {
+      this._frame(opcode, data, fin, mask, callback);
+    }
+  }
+
+  _makeGate() {
+    return new BlobGate(
+      () => this.gone || this._destroyed,
+      (error) => this.websocket._onSendError(error)
+    );
+  }
+
+  _frame(opcode, data, fin, mask, callback) {
     let word = COMMAND_FRAME | (opcode << 16);
     if (fin) word |= FIN_BIT;
     if (mask) word |= MASK_BIT;
@@ -154,7 +200,8 @@ class NativeTransport extends bridge.Hold {
 
   /** Finishes our side once all is written; `close` then closes the socket, too. */
   end(close = false) {
-    this._command(COMMAND_END, close ? 1 : 0);
+    if (this._gate !== null && this._gate.isShut) this._gate.wait(0, () => this.end(close));
+    else this._command(COMMAND_END, close ? 1 : 0);
   }
 
   /** Closes the socket at once. What is queued is lost. */
@@ -178,11 +225,6 @@ class NativeTransport extends bridge.Hold {
   /** @param {Number} seconds Idle time before probes, 0 to stop them */
   setKeepAlive(seconds) {
     this._command(COMMAND_KEEP_ALIVE, seconds);
-  }
-
-  /** Reports the lengths of the frames of binary messages, or stops to. */
-  trackFragments(on) {
-    this._command(COMMAND_TRACK_FRAGMENTS, on ? 1 : 0);
   }
 
   /** Stops reading. What was handed over with the current event is still delivered. */
@@ -212,10 +254,27 @@ class NativeTransport extends bridge.Hold {
     this._socket = socket;
   }
 
+  /** What stands for ws's Receiver. */
+  get receiver() {
+    if (this._receiver === null) this._receiver = new ReceiverStandIn(this);
+    return this._receiver;
+  }
+
+  /** What stands for ws's Sender. */
+  get sender() {
+    if (this._sender === null) this._sender = new SenderStandIn(this);
+    return this._sender;
+  }
+
+  /** Bytes that wait for a Blob. */
+  get gateBytes() {
+    return this._gate === null ? 0 : this._gate.bytes;
+  }
+
   /** Bytes that were queued and not yet written, frame headers included. */
   get bufferedAmount() {
-    if (this.gone) return 0;
-    return this._queued - this.lane.written(this.slot);
+    if (this.gone) return this.gateBytes;
+    return this._queued - this.lane.written(this.slot) + this.gateBytes;
   }
 
   /** Local and remote address, or null. */
@@ -237,7 +296,7 @@ class NativeTransport extends bridge.Hold {
   /** Called by the bridge. */
   onMessage(data, isBinary) {
     if (this._destroyed && this._destroyedIn !== bridge.currentTurn()) return;
-    if (this._holdsBack()) {
+    if (this._holdsBack(EVENT_MESSAGE)) {
       this._waiting.push([EVENT_MESSAGE, isBinary, data]);
     } else if (this.websocket !== null) {
       const boundaries = this._boundaries;
@@ -255,7 +314,7 @@ class NativeTransport extends bridge.Hold {
       this._end(data);
     } else if (this._destroyed && this._destroyedIn !== bridge.currentTurn()) {
       // ws reads nothing after terminate(), either; what this turn brought is still delivered.
-    } else if (this._holdsBack()) {
+    } else if (this._holdsBack(tag)) {
       this._waiting.push([tag, aux, data]);
     } else {
       this._deliver(tag, aux, data);
@@ -275,10 +334,13 @@ class NativeTransport extends bridge.Hold {
     }
   }
 
-  _holdsBack() {
+  _holdsBack(tag) {
     if (this._waiting !== null) return true;
-    if (!this._paused || this._pausedIn === bridge.currentTurn()) return false;
+    const paused = this._paused && this._pausedIn !== bridge.currentTurn();
+    const steps = this._stepped && STEPS.has(tag);
+    if (!paused && !steps) return false;
     this._waiting = [];
+    if (steps) setImmediate(deliverWaiting, this);
     return true;
   }
 
@@ -286,9 +348,7 @@ class NativeTransport extends bridge.Hold {
     const { websocket } = this;
 
     if (tag === EVENT_FRAGMENTS) {
-      this._boundaries = Array.from({ length: data.length / 4 }, (_, index) =>
-        data.readUInt32LE(index * 4)
-      );
+      this._boundaries = readBoundaries(data);
     } else if (websocket === null) {
       if (tag === EVENT_EOF) this.end();
     } else if (tag === EVENT_PING) {
@@ -296,6 +356,7 @@ class NativeTransport extends bridge.Hold {
     } else if (tag === EVENT_PONG) {
       websocket._onPong(data);
     } else if (tag === EVENT_CLOSE) {
+      if (this._receiver !== null) this._receiver.emit('conclude', aux, data);
       websocket._onConclude(aux, data);
     } else if (tag === EVENT_VIOLATION) {
       websocket._onViolation(violationError(aux, data));
@@ -304,12 +365,31 @@ class NativeTransport extends bridge.Hold {
     }
   }
 
-  /** Hands over what pause() held back; all of it if the socket is gone. */
+  /**
+   * Hands over what was held back, all of it if the socket is gone; with
+   * `allowSynchronousEvents: false` one message, ping or pong a turn.
+   */
   deliverWaiting() {
+    let threw = true;
+    try {
+      this._deliverWaiting();
+      threw = false;
+    } finally {
+      if (threw) setImmediate(deliverWaiting, this);
+    }
+  }
+
+  _deliverWaiting() {
+    let delivered = false;
     while (this._waiting !== null && (!this._paused || this.gone)) {
       if (this._waiting.length === 0) {
         this._waiting = null;
+        if (this._concluding !== null) this._concluding();
+      } else if (this._stepped && delivered && STEPS.has(this._waiting[0][0])) {
+        setImmediate(deliverWaiting, this);
+        return;
       } else {
+        delivered = true;
         const [tag, aux, data] = this._waiting.shift();
         if (tag !== EVENT_MESSAGE) {
           this._deliver(tag, aux, data);
@@ -353,36 +433,23 @@ function deliverWaiting(transport) {
 }
 
 function conclude(transport, errno) {
-  try {
-    transport.deliverWaiting();
-  } finally {
-    const { websocket, _onGone: onGone } = transport;
-    transport._onGone = null;
-    if (onGone !== null) onGone(errno);
-    try {
-      if (websocket !== null) websocket._onGone();
-    } finally {
-      if (transport.listener !== null) transport.listener.forget();
-    }
-  }
+  transport._concluding = () => finish(transport, errno);
+  if (transport._waiting === null) transport._concluding();
+  else if (!transport._stepped) transport.deliverWaiting();
+  // A paused WebSocket still gets what came before the end.
+  else setImmediate(deliverWaiting, transport);
 }
 
-/**
- * The decoder settings of a WebSocket, as the words that the worker reads. Limits are coerced
- * to 32 bits as ws does it; what is not positive is no limit.
- *
- * @param {Object} options
- * @param {Boolean} isServer
- * @return {Uint32Array}
- */
-function settingsFor(options, isServer) {
-  const words = new Uint32Array(SETTINGS_WORDS);
-  words[SETTINGS_MAX_PAYLOAD] = Math.max(options.maxPayload | 0, 0);
-  words[SETTINGS_MAX_FRAGMENTS] = Math.max(options.maxFragments | 0, 0);
-  words[SETTINGS_MAX_BUFFERED_CHUNKS] = Math.max(options.maxBufferedChunks | 0, 0);
-  if (!isServer) words[SETTINGS_FLAGS] |= SETTINGS_CLIENT;
-  if (options.skipUTF8Validation) words[SETTINGS_FLAGS] |= SETTINGS_SKIP_UTF8_VALIDATION;
-  return words;
+function finish(transport, errno) {
+  const { websocket, _onGone: onGone } = transport;
+  transport._concluding = transport._onGone = null;
+  if (websocket !== null) websocket._onDisconnect();
+  if (onGone !== null) onGone(errno);
+  try {
+    if (websocket !== null) websocket._onGone();
+  } finally {
+    if (transport.listener !== null) transport.listener.forget();
+  }
 }
 
 /**
@@ -409,4 +476,4 @@ function adoptDescriptor(fd, settings, preface = EMPTY_BUFFER, initial = EMPTY_B
   return transport;
 }
 
-module.exports = { NativeTransport, adoptDescriptor, settingsFor };
+module.exports = { NativeTransport, adoptDescriptor };

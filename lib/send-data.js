@@ -5,6 +5,12 @@
 // PERF: the global is an accessor.
 const { Buffer } = require('buffer');
 
+const { isBlob } = require('./blob-gate');
+const { EMPTY_BUFFER } = require('./constants');
+const { isValidStatusCode } = require('./validation');
+
+const LONGEST_CONTROL = 125;
+
 /**
  * The bytes of anything that ws accepts, without copying views.
  *
@@ -20,14 +26,15 @@ function toBuffer(data) {
 }
 
 /**
- * A payload for the transport: strings stay strings, everything else becomes bytes.
+ * A payload for the transport: strings and Blobs stay what they are, everything else becomes
+ * bytes.
  *
  * @param {*} data
- * @return {(String|Buffer)}
+ * @return {(String|Buffer|Blob)}
  * @throws {TypeError} As `toBuffer()`
  */
 function toPayload(data) {
-  return typeof data === 'string' ? data : toBuffer(data);
+  return typeof data === 'string' || isBlob(data) ? data : toBuffer(data);
 }
 
 /**
@@ -36,7 +43,58 @@ function toPayload(data) {
  * @throws {TypeError} As `toBuffer()`
  */
 function byteLengthOf(data) {
-  return typeof data === 'string' ? Buffer.byteLength(data) : toBuffer(data).byteLength;
+  if (typeof data === 'string') return Buffer.byteLength(data);
+  return isBlob(data) ? data.size : toBuffer(data).byteLength;
 }
 
-module.exports = { byteLengthOf, toBuffer, toPayload };
+/**
+ * The payload of a ping or a pong.
+ *
+ * @param {*} data
+ * @return {(String|Buffer)}
+ * @throws {TypeError} As `toBuffer()`
+ * @throws {RangeError} If it is longer than a control frame may be (RFC 6455, section 5.5)
+ */
+function checkControlPayload(data) {
+  const payload = typeof data === 'string' ? data : toBuffer(data || EMPTY_BUFFER);
+  if (byteLengthOf(payload) > LONGEST_CONTROL) {
+    throw new RangeError(`The data size must not be greater than ${LONGEST_CONTROL} bytes`);
+  }
+  return payload;
+}
+
+/**
+ * The payload of a close frame.
+ *
+ * @param {Number} [code]
+ * @param {(String|Uint8Array)} [reason]
+ * @return {Buffer}
+ * @throws {TypeError|RangeError} On a code or reason that must not be sent
+ */
+function closePayload(code, reason) {
+  if (code === undefined) return EMPTY_BUFFER;
+  if (typeof code !== 'number' || !isValidStatusCode(code)) {
+    throw new TypeError('First argument must be a valid error code number');
+  }
+  let bytes = EMPTY_BUFFER;
+  if (reason !== undefined && reason !== null && reason.length) {
+    // Throws on what is neither text nor bytes, as with ws.
+    const length = Buffer.byteLength(reason);
+    if (length > LONGEST_CONTROL - 2) {
+      throw new RangeError('The message must not be greater than 123 bytes');
+    }
+    if (typeof reason === 'string') {
+      bytes = Buffer.from(reason);
+    } else if (reason instanceof Uint8Array) {
+      bytes = toBuffer(reason);
+    } else {
+      throw new TypeError('Second argument must be a string or a Uint8Array');
+    }
+  }
+  const payload = Buffer.allocUnsafe(2 + bytes.length);
+  payload.writeUInt16BE(code, 0);
+  bytes.copy(payload, 2);
+  return payload;
+}
+
+module.exports = { byteLengthOf, checkControlPayload, closePayload, toBuffer, toPayload };

@@ -10,7 +10,7 @@
 
 const net = require('net');
 
-const { EMPTY_BUFFER, NOOP } = require('./constants');
+const { EMPTY_BUFFER, NOOP, kWebSocket } = require('./constants');
 const { adoptDescriptor } = require('./native-transport');
 
 const UV_ECANCELED = -125;
@@ -38,7 +38,7 @@ function canTakeOver(socket) {
  *
  * @param {net.Socket} socket
  * @param {Buffer} head Bytes that came with the upgrade
- * @param {String} preface What to write first
+ * @param {Buffer} preface What to write first
  * @param {Uint32Array} settings
  * @return {NativeTransport}
  */
@@ -49,8 +49,9 @@ function takeOver(socket, head, preface, settings) {
   const initial = readBuffered(socket, head);
   handle.readStop();
 
-  const transport = adoptDescriptor(handle.fd, settings, Buffer.from(preface), initial);
+  const transport = adoptDescriptor(handle.fd, settings, preface, initial);
   transport.socket = socket;
+  socket[kWebSocket] = transport;
   socket._handle = standInFor(handle, transport);
   // libuv takes the old descriptor out of its set before it closes it; the duplicate is safe.
   handle.onread = NOOP;

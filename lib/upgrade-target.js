@@ -9,8 +9,8 @@ const { STATUS_CODES } = require('http');
 
 const NativeSocket = require('./native-socket');
 const { kWebSocket } = require('./constants');
-const { settingsFor } = require('./native-transport');
-const { canTakeOver, takeOver } = require('./takeover');
+const { settingsFor } = require('./settings');
+const { openTransport } = require('./transports');
 
 /** The response that refuses an upgrade; its body is the message. */
 function refusal(code, message = STATUS_CODES[code], extra = {}) {
@@ -53,16 +53,7 @@ class SocketTarget {
   }
 
   accept(response, options) {
-    const { socket } = this;
-    if (!canTakeOver(socket)) {
-      throw new Error(
-        'ferrows cannot take this socket over: only plain TCP and Unix sockets with nothing left ' +
-          'to write are supported in this version'
-      );
-    }
-    const transport = takeOver(socket, this.head, response, settingsFor(options, true));
-    socket[kWebSocket] = transport;
-    return transport;
+    return openTransport(this.socket, this.head, response, options, true);
   }
 }
 

@@ -14,8 +14,6 @@ const { randomBytes } = require('crypto');
 const WebSocket = require('./websocket');
 const { acceptKey } = require('./bridge');
 const { CLOSE_TIMEOUT } = require('./constants');
-const { settingsFor } = require('./native-transport');
-const { canTakeOver, takeOver } = require('./takeover');
 
 const PROTOCOL_VERSIONS = [8, 13];
 const TOKEN = /^[!#$%&'*+\-.0-9A-Z^_`|a-z~]+$/;
@@ -75,7 +73,7 @@ function connect(websocket, address, protocols, options) {
   const key = randomBytes(16).toString('base64');
   const request = http.request(requestOptions(url, opts, offered, key));
   websocket._req = request;
-  follow(websocket, request, { key, offered, settings: settingsFor(opts, false) }, opts);
+  follow(websocket, request, { key, offered }, opts);
   if (opts.finishRequest) opts.finishRequest(request, websocket);
   else request.end();
 }
@@ -188,10 +186,8 @@ function follow(websocket, request, handshake, opts) {
     const problem = findProblem(websocket, response, handshake);
     if (problem !== null) {
       failWithSocket(websocket, socket, problem);
-    } else if (!canTakeOver(socket)) {
-      failWithSocket(websocket, socket, 'ferrows cannot take this socket over in this version');
     } else {
-      websocket._open(takeOver(socket, head, '', handshake.settings));
+      websocket.setSocket(socket, head, opts);
     }
   });
 }

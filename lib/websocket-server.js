@@ -16,6 +16,7 @@ const WebSocket = require('./websocket');
 const subprotocol = require('./subprotocol');
 const { acceptKey } = require('./bridge');
 const { CLOSE_TIMEOUT } = require('./constants');
+const { forced } = require('./transports');
 const { NativeTarget, targetOf } = require('./upgrade-target');
 
 const KEY = /^[+/0-9A-Za-z]{22}==$/;
@@ -190,7 +191,7 @@ function listen(wss, options, callback) {
   const { backlog, host, port } = options;
   const plain = (typeof port === 'number' || typeof port === 'string') && /^\d+$/.test(port);
 
-  if (cluster.isWorker || !plain || Number(port) > 65535) {
+  if (forced || cluster.isWorker || !plain || Number(port) > 65535) {
     const server = http.createServer(requireUpgrade);
     server.listen(port, host, backlog, callback);
     return server;
@@ -327,7 +328,7 @@ function complete(wss, key, protocols, request, target, callback) {
   wss.emit('headers', lines, request);
 
   const transport = target.accept(lines.concat('\r\n').join('\r\n'), wss.options);
-  websocket._open(transport);
+  websocket._open(transport, wss.options);
   if (wss.clients) {
     wss.clients.add(websocket);
     websocket._release = wss._forget;

@@ -11,9 +11,9 @@ const { Buffer } = require('buffer');
 const EventEmitter = require('events');
 
 const { mixInto } = require('./event-target');
-const { BINARY_TYPES, EMPTY_BUFFER, READY_STATES, kStatusCode } = require('./constants');
-const { byteLengthOf, toBuffer, toPayload } = require('./send-data');
-const { isValidStatusCode } = require('./validation');
+const { BINARY_TYPES, toBinaryType } = require('./binary-type');
+const { EMPTY_BUFFER, READY_STATES, kStatusCode } = require('./constants');
+const { byteLengthOf, checkControlPayload, closePayload, toPayload } = require('./send-data');
 
 const CONTINUATION = 0;
 const TEXT = 1;
@@ -23,7 +23,6 @@ const PING = 9;
 const PONG = 10;
 
 const [CONNECTING, OPEN, CLOSING, CLOSED] = [0, 1, 2, 3];
-const LONGEST_CONTROL = 125;
 const { hasOwnProperty } = Object.prototype;
 
 class WebSocket extends EventEmitter {
@@ -70,8 +69,8 @@ class WebSocket extends EventEmitter {
   }
 
   /**
-   * How binary messages are delivered: `nodebuffer`, `arraybuffer` or `fragments`. Other values
-   * are ignored.
+   * How binary messages are delivered: `nodebuffer`, `arraybuffer`, `fragments` or `blob`. Other
+   * values are ignored.
    *
    * @type {String}
    */
@@ -81,11 +80,8 @@ class WebSocket extends EventEmitter {
 
   set binaryType(type) {
     if (!BINARY_TYPES.includes(type) || type === this._binaryType) return;
-    const tracked = this._binaryType === 'fragments';
     this._binaryType = type;
-    if (this._transport !== null && tracked !== (type === 'fragments')) {
-      this._transport.trackFragments(!tracked);
-    }
+    if (this._transport !== null) this._transport.setBinaryType(type);
   }
 
   /**
@@ -132,15 +128,37 @@ class WebSocket extends EventEmitter {
     return this._transport === null ? null : this._transport.socket;
   }
 
+  /** What decodes, or a stand-in with its documented events. */
+  get _receiver() {
+    return this._transport === null ? null : this._transport.receiver;
+  }
+
+  /** What frames and writes, or a stand-in for `sendFrame()`. */
+  get _sender() {
+    return this._transport === null ? null : this._transport.sender;
+  }
+
+  /**
+   * Puts the WebSocket on a socket whose handshake was made elsewhere.
+   *
+   * @param {Duplex} socket
+   * @param {Buffer} head Bytes that were read already
+   * @param {Object} options `allowSynchronousEvents`, `generateMask`, `maxBufferedChunks`,
+   *     `maxFragments`, `maxPayload`, `skipUTF8Validation`
+   */
+  setSocket(socket, head, options) {
+    this._open(openTransport(socket, head, EMPTY_BUFFER, options, this._isServer), options);
+  }
+
   /**
    * Puts the WebSocket on a connection. Its handshake is done.
    *
-   * @param {NativeTransport} transport
+   * @param {(NativeTransport|StreamTransport)} transport
+   * @param {{allowSynchronousEvents: Boolean}} options
    */
-  _open(transport) {
+  _open(transport, options) {
     this._transport = transport;
-    transport.websocket = this;
-    if (this._binaryType === 'fragments') transport.trackFragments(true);
+    transport.attach(this, options);
     this._readyState = OPEN;
     this.emit('open');
   }
@@ -305,9 +323,7 @@ class WebSocket extends EventEmitter {
   // What follows is called by the transport.
 
   _onMessage(data, isBinary, boundaries) {
-    if (isBinary && this._binaryType !== 'nodebuffer') {
-      data = this._binaryType === 'arraybuffer' ? toArrayBuffer(data) : split(data, boundaries);
-    }
+    if (isBinary) data = toBinaryType(data, boundaries, this._binaryType);
     this.emit('message', data, isBinary);
   }
 
@@ -352,9 +368,32 @@ class WebSocket extends EventEmitter {
     this._transport.end();
   }
 
-  _onGone() {
+  _onSocketError() {
+    this._readyState = CLOSING;
+  }
+
+  /** What was to be sent could not be made: the connection ends. */
+  _onSendError(error) {
+    if (this._readyState === CLOSED) return;
+    if (this._readyState === OPEN) {
+      this._readyState = CLOSING;
+      this._startCloseTimer();
+    }
+    this._transport.end();
+    if (!this._errorEmitted) {
+      this._errorEmitted = true;
+      this.emit('error', error);
+    }
+  }
+
+  /** The socket is closed; what it brought may still have to be delivered. */
+  _onDisconnect() {
     if (this._closeTimer !== null) clearTimeout(this._closeTimer);
     this._readyState = CLOSING;
+  }
+
+  /** The socket is closed and all is delivered. */
+  _onGone() {
     this.emitClose();
   }
 }
@@ -402,10 +441,7 @@ function sendControl(websocket, opcode, data, mask, callback) {
   }
 
   if (mask === undefined) mask = !websocket._isServer;
-  const payload = toPayload(data || EMPTY_BUFFER);
-  if (byteLengthOf(payload) > LONGEST_CONTROL) {
-    throw new RangeError(`The data size must not be greater than ${LONGEST_CONTROL} bytes`);
-  }
+  const payload = checkControlPayload(data);
   websocket._transport.frame(opcode, payload, true, Boolean(mask), callback || undefined);
 }
 
@@ -419,49 +455,11 @@ function sendAfterClose(websocket, data, callback) {
   }
 }
 
-function closePayload(code, reason) {
-  if (code === undefined) return EMPTY_BUFFER;
-  if (typeof code !== 'number' || !isValidStatusCode(code)) {
-    throw new TypeError('First argument must be a valid error code number');
-  }
-  let bytes = EMPTY_BUFFER;
-  if (reason !== undefined && reason !== null && reason.length) {
-    // Throws on what is neither text nor bytes, as with ws.
-    const length = Buffer.byteLength(reason);
-    if (length > LONGEST_CONTROL - 2) {
-      throw new RangeError('The message must not be greater than 123 bytes');
-    }
-    if (typeof reason === 'string') {
-      bytes = Buffer.from(reason);
-    } else if (reason instanceof Uint8Array) {
-      bytes = toBuffer(reason);
-    } else {
-      throw new TypeError('Second argument must be a string or a Uint8Array');
-    }
-  }
-  const payload = Buffer.allocUnsafe(2 + bytes.length);
-  payload.writeUInt16BE(code, 0);
-  bytes.copy(payload, 2);
-  return payload;
-}
-
 function unpooled(bytes) {
   if (bytes.length === 0) return EMPTY_BUFFER;
   const copy = Buffer.allocUnsafeSlow(bytes.length);
   bytes.copy(copy);
   return copy;
-}
-
-function toArrayBuffer({ buffer, byteOffset, byteLength }) {
-  if (byteLength === buffer.byteLength) return buffer;
-  return buffer.slice(byteOffset, byteOffset + byteLength);
-}
-
-function split(data, boundaries) {
-  if (data.length === 0) return [];
-  if (boundaries === null) return [data];
-  let start = 0;
-  return boundaries.map((length) => data.subarray(start, (start += length)));
 }
 
 for (const [value, name] of READY_STATES.entries()) {
@@ -484,5 +482,6 @@ mixInto(WebSocket.prototype);
 
 module.exports = WebSocket;
 
-// The client's half of the handshake needs the class only when it runs.
+// These need the class only when they run.
 const client = require('./websocket-client');
+const { openTransport } = require('./transports');

@@ -3,7 +3,7 @@
 const binding = require('../../lib/binding');
 const bridge = require('../../lib/bridge');
 const { violationError } = require('../../lib/errors');
-const { settingsFor } = require('../../lib/native-transport');
+const { settingsFor } = require('../../lib/settings');
 
 const { layout } = bridge;
 

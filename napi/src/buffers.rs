@@ -66,12 +66,32 @@ impl Exposed {
     }
 }
 
+/// A Buffer over bytes that nobody else has.
+pub(crate) fn owned(env: &Env, bytes: Vec<u8>) -> Result<BufferSlice<'_>> {
+    if bytes.len() < EXTERNAL_MINIMUM {
+        BufferSlice::copy_from(env, &bytes)
+    } else {
+        BufferSlice::from_data(env, bytes)
+    }
+}
+
+/// The contents of an array that a call fills.
+pub(crate) fn writable_words<'a>(words: &'a mut Uint32ArraySlice<'_>) -> &'a mut [u32] {
+    // SAFETY: JavaScript is inside the call, so nobody else touches the array.
+    unsafe { words.as_mut() }
+}
+
+/// As [`writable_words`].
+pub(crate) fn writable_bytes<'a>(bytes: &'a mut Uint8ArraySlice<'_>) -> &'a mut [u8] {
+    // SAFETY: as above.
+    unsafe { bytes.as_mut() }
+}
+
 /// The contents of typed arrays that a call fills.
 pub(crate) fn writable<'a>(
     heads: &'a mut Uint32ArraySlice<'_>,
     slab: &'a mut Uint8ArraySlice<'_>,
 ) -> (&'a mut [u32], &'a mut [u8]) {
-    // SAFETY: JavaScript is inside the call, so nobody else touches the arrays; they are two
-    // separate allocations of `lib/bridge.js`.
-    unsafe { (heads.as_mut(), slab.as_mut()) }
+    // The facade passes two separate allocations.
+    (writable_words(heads), writable_bytes(slab))
 }

@@ -1,0 +1,149 @@
+// The stream transport: a WebSocket whose socket stays with Node.
+//
+// Owns: the wiring of a Duplex, a Receiver and a Sender. Used for TLS, for any
+// Duplex without a descriptor, and wherever a worker cannot own the socket. Has
+// the same interface as native-transport.js: websocket.js (down), its _on…
+// methods (up). Runs on: js. Tests: __test__/stream, and __test__/api with
+// FERROWS_TRANSPORT=stream.
+
+'use strict';
+
+const { EMPTY_BUFFER, NOOP, kWebSocket } = require('./constants');
+const Receiver = require('./receiver');
+const Sender = require('./sender');
+
+class StreamTransport {
+  /**
+   * @param {Duplex} socket
+   * @param {Buffer} head Bytes that were read already
+   * @param {Object} options Of the WebSocket
+   * @param {Boolean} isServer
+   */
+  constructor(socket, head, options, isServer) {
+    this.socket = socket;
+    this.websocket = null;
+    this._head = head;
+    this._onData = (chunk) => {
+      if (!this.receiver.write(chunk)) socket.pause();
+    };
+    this.receiver = new Receiver({ ...options, binaryType: undefined, isServer });
+    this.sender = new Sender(socket, options.extensions, options.generateMask);
+  }
+
+  /** Starts reading and reports to `websocket` from now on. */
+  attach(websocket) {
+    const { receiver, sender, socket } = this;
+    this.websocket = websocket;
+    receiver.binaryType = websocket.binaryType;
+
+    receiver.on('message', (data, isBinary) => websocket.emit('message', data, isBinary));
+    receiver.on('ping', (data) => websocket._onPing(data));
+    receiver.on('pong', (data) => websocket._onPong(data));
+    receiver.on('conclude', (code, reason) => {
+      this._stopListening();
+      websocket._onConclude(code, reason);
+    });
+    receiver.on('error', (error) => {
+      this._stopListening();
+      websocket._onViolation(error);
+    });
+    receiver.on('drain', () => {
+      if (!websocket.isPaused) socket.resume();
+    });
+    sender.onerror = (error) => websocket._onSendError(error);
+
+    // Neither is there on every Duplex.
+    if (socket.setTimeout) socket.setTimeout(0);
+    if (socket.setNoDelay) socket.setNoDelay();
+    if (this._head.length > 0) socket.unshift(this._head);
+    this._head = EMPTY_BUFFER;
+
+    socket.on('data', this._onData);
+    this._onEnd = () => {
+      receiver.end();
+      websocket._onEnd();
+    };
+    this._onError = () => {
+      socket.removeListener('error', this._onError);
+      socket.on('error', NOOP);
+      websocket._onSocketError();
+      socket.destroy();
+    };
+    this._onClose = () => this._conclude();
+    socket.on('close', this._onClose);
+    socket.on('end', this._onEnd);
+    socket.on('error', this._onError);
+    socket[kWebSocket] = websocket;
+  }
+
+  /** Nothing that comes now counts; read on to notice the end. */
+  _stopListening() {
+    const { socket } = this;
+    socket.removeListener('data', this._onData);
+    if (socket[kWebSocket] !== undefined) process.nextTick(resumeSocket, socket);
+  }
+
+  _conclude() {
+    const { receiver, socket, websocket } = this;
+    socket.removeListener('close', this._onClose);
+    socket.removeListener('data', this._onData);
+    socket.removeListener('end', this._onEnd);
+    websocket._onDisconnect();
+
+    const { _readableState: readable } = socket;
+    const unread = readable && !readable.endEmitted && readable.length > 0;
+    if (unread && !websocket._closeFrameReceived && !receiver._writableState.errorEmitted) {
+      // Destroying kept it from being read.
+      receiver.write(socket.read(readable.length));
+    }
+    receiver.end();
+    socket[kWebSocket] = undefined;
+
+    const over = () => websocket._onGone();
+    const { errorEmitted, finished } = receiver._writableState;
+    if (finished || errorEmitted) {
+      over();
+    } else {
+      receiver.on('error', over);
+      receiver.on('finish', over);
+    }
+  }
+
+  frame(opcode, data, fin, mask, callback) {
+    this.sender.writeFrame(opcode, data, fin, mask, callback);
+  }
+
+  /** Finishes our side once all is written. */
+  end() {
+    this.sender.afterQueued(() => this.socket.end());
+  }
+
+  /** Closes the socket at once. */
+  destroy() {
+    this.socket.destroy();
+  }
+
+  pause() {
+    this.socket.pause();
+  }
+
+  resume() {
+    if (!this.receiver._writableState.needDrain) this.socket.resume();
+  }
+
+  setBinaryType(type) {
+    this.receiver.binaryType = type;
+  }
+
+  /** Bytes that were queued and not yet handed to the kernel. */
+  get bufferedAmount() {
+    const { _writableState: writable } = this.socket;
+    return writable.length + this.sender._bufferedBytes;
+  }
+}
+
+function resumeSocket(socket) {
+  socket.resume();
+}
+
+module.exports = StreamTransport;
