@@ -1,5 +1,13 @@
 import WebSocket from './index.js';
 
-export const { extension, subprotocol, WebSocketServer } = WebSocket;
+export const {
+  createWebSocketStream,
+  extension,
+  PerMessageDeflate,
+  Receiver,
+  Sender,
+  subprotocol,
+  WebSocketServer
+} = WebSocket;
 export { WebSocket };
 export default WebSocket;

@@ -53,7 +53,8 @@ class SenderStandIn {
    * @param {Function} [callback]
    */
   sendFrame(list, callback) {
-    const bytes = list.length === 1 ? list[0] : Buffer.concat(list.map((part) => Buffer.from(part)));
+    const bytes =
+      list.length === 1 ? list[0] : Buffer.concat(list.map((part) => Buffer.from(part)));
     this._transport.raw(bytes, callback);
   }
 }

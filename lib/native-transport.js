@@ -83,6 +83,8 @@ class NativeTransport extends bridge.Hold {
     this._destroyed = false;
     this._destroyedIn = -1;
     this._onGone = null;
+    this._ended = false;
+    this._onFinished = null;
     this._socket = null;
     lane.endpoints[slot] = this;
     this.acquire();
@@ -202,6 +204,15 @@ class NativeTransport extends bridge.Hold {
   end(close = false) {
     if (this._gate !== null && this._gate.isShut) this._gate.wait(0, () => this.end(close));
     else this._command(COMMAND_END, close ? 1 : 0);
+    this._ended = true;
+  }
+
+  /**
+   * @param {Function} callback Called when our side was finished in order; workers tell so with
+   *     the end of the connection
+   */
+  onceFinished(callback) {
+    this._onFinished = callback;
   }
 
   /** Closes the socket at once. What is queued is lost. */
@@ -445,6 +456,8 @@ function finish(transport, errno) {
   transport._concluding = transport._onGone = null;
   if (websocket !== null) websocket._onDisconnect();
   if (onGone !== null) onGone(errno);
+  const inOrder = transport._ended && !transport._destroyed && errno === 0;
+  if (inOrder && transport._onFinished !== null) transport._onFinished();
   try {
     if (websocket !== null) websocket._onGone();
   } finally {

@@ -9,7 +9,7 @@
 const { Buffer } = require('buffer');
 
 const { BlobGate, isBlob } = require('./blob-gate');
-const { EMPTY_BUFFER, NOOP } = require('./constants');
+const { NOOP } = require('./constants');
 const { buildFrame } = require('./frame');
 const { byteLengthOf, closePayload, checkControlPayload, toBuffer } = require('./send-data');
 
@@ -153,8 +153,8 @@ class Sender {
       mask,
       maskBuffer: this._maskBuffer,
       opcode,
-      // What a user gave must not be masked in place; a string is encoded into a fresh Buffer.
-      readOnly: typeof data !== 'string' && data !== EMPTY_BUFFER,
+      // What a user gave must not be masked in place; texts and close payloads are ours.
+      readOnly: typeof data !== 'string' && opcode !== CLOSE,
       rsv1: false
     };
     const length = typeof data === 'string' ? Buffer.byteLength(data) : undefined;

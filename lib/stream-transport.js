@@ -118,6 +118,14 @@ class StreamTransport {
     this.sender.afterQueued(() => this.socket.end());
   }
 
+  /**
+   * @param {Function} callback Called when our side is finished in order
+   */
+  onceFinished(callback) {
+    if (this.socket._writableState.finished) callback();
+    else this.socket.once('finish', callback);
+  }
+
   /** Closes the socket at once. */
   destroy() {
     this.socket.destroy();

@@ -2,13 +2,14 @@
 //
 // Owns: URL rules, the request, the checks on the response, the failure
 // sequences. Called by websocket.js. Runs on: js.
-// This version speaks ws:// and http:// URLs and ws+unix: sockets; TLS,
-// redirects and permessage-deflate are still to come (COMPAT.md).
+// Redirects and permessage-deflate are still to come (COMPAT.md).
 
 'use strict';
 
 const http = require('http');
+const https = require('https');
 const net = require('net');
+const tls = require('tls');
 const { randomBytes } = require('crypto');
 
 const WebSocket = require('./websocket');
@@ -17,7 +18,7 @@ const { CLOSE_TIMEOUT } = require('./constants');
 
 const PROTOCOL_VERSIONS = [8, 13];
 const TOKEN = /^[!#$%&'*+\-.0-9A-Z^_`|a-z~]+$/;
-const DEFAULT_PORT = 80;
+const [PORT, TLS_PORT] = [80, 443];
 
 const kAborted = Symbol('kAborted');
 
@@ -71,7 +72,8 @@ function connect(websocket, address, protocols, options) {
   websocket._url = url.href;
   const offered = checkProtocols(protocols);
   const key = randomBytes(16).toString('base64');
-  const request = http.request(requestOptions(url, opts, offered, key));
+  const { request: makeRequest } = url.protocol === 'wss:' ? https : http;
+  const request = makeRequest(requestOptions(url, opts, offered, key));
   websocket._req = request;
   follow(websocket, request, { key, offered }, opts);
   if (opts.finishRequest) opts.finishRequest(request, websocket);
@@ -97,9 +99,6 @@ function parseAddress(address) {
     throw new SyntaxError("The URL's pathname is empty");
   }
   if (url.hash) throw new SyntaxError('The URL contains a fragment identifier');
-  if (url.protocol === 'wss:') {
-    throw new Error('ferrows does not connect to wss: URLs in this version');
-  }
   return url;
 }
 
@@ -128,22 +127,24 @@ function requestOptions(url, opts, offered, key) {
     owned[opts.protocolVersion < 13 ? 'Sec-WebSocket-Origin' : 'Origin'] = opts.origin;
   }
 
+  const secure = url.protocol === 'wss:';
+  const port = secure ? TLS_PORT : PORT;
   const request = {
     ...opts,
-    defaultPort: opts.defaultPort || DEFAULT_PORT,
+    defaultPort: opts.defaultPort || port,
     headers: { ...opts.headers, ...owned },
     host: url.hostname.startsWith('[') ? url.hostname.slice(1, -1) : url.hostname,
     hostname: undefined,
     method: 'GET',
     path: url.pathname + url.search,
-    port: url.port || DEFAULT_PORT,
+    port: url.port || port,
     protocol: undefined,
     socketPath: undefined,
     timeout: opts.handshakeTimeout
   };
   if (request.agent === undefined) {
     request.agent = false;
-    if (!opts.createConnection) request.createConnection = createConnection;
+    if (!opts.createConnection) request.createConnection = secure ? connectTls : connectPlain;
   }
   if (url.username || url.password) {
     request.auth = `${decodeURIComponent(url.username)}:${decodeURIComponent(url.password)}`;
@@ -157,9 +158,15 @@ function requestOptions(url, opts, offered, key) {
   return request;
 }
 
-function createConnection(options) {
-  // http fills in `path` with the request's; net would take it for a socket's.
+// http fills in `path` with the request's; net would take it for a socket's.
+function connectPlain(options) {
   return net.connect({ ...options, path: options.socketPath });
+}
+
+function connectTls(options) {
+  const { host, servername } = options;
+  const name = servername || servername === '' ? servername : net.isIP(host) ? '' : host;
+  return tls.connect({ ...options, path: undefined, servername: name });
 }
 
 function follow(websocket, request, handshake, opts) {

@@ -15,11 +15,13 @@ const OLDEST_NODE = 18;
  *
  * @param {String} command
  * @param {String[]} args
+ * @param {Object} [variables] Added to the environment
  * @return {Boolean} Whether it succeeded
  */
-function run(command, args) {
+function run(command, args, variables = {}) {
   const { error, status } = spawnSync(command, args, {
     cwd: ROOT,
+    env: { ...process.env, ...variables },
     stdio: 'inherit',
     shell: process.platform === 'win32'
   });

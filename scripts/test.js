@@ -9,6 +9,10 @@ const { installPackages, requireTools, run } = require('./run');
 
 const bin = (...parts) => [path.join('node_modules', ...parts)];
 
+const ON_BOTH_TRANSPORTS = ['api', 'differential', 'interop', 'robustness', 'stream'].map(
+  (folder) => `__test__/${folder}/`
+);
+
 const STAGES = {
   fmt: () => run('cargo', ['fmt', '--all', '--check']),
   clippy: () => run('cargo', ['clippy', '--workspace', '--all-targets', '--', '-D', 'warnings']),
@@ -20,7 +24,12 @@ const STAGES = {
   prettier: () =>
     run(process.execPath, [...bin('prettier', 'bin', 'prettier.cjs'), '--check', '.']),
   chromium: () => run(process.execPath, [path.join('scripts', 'setup-chromium.js')]),
-  jest: () => run(process.execPath, bin('jest', 'bin', 'jest.js'))
+  jest: () => run(process.execPath, bin('jest', 'bin', 'jest.js')),
+  // The same expectations hold where sockets stay with Node.
+  'jest-stream': () =>
+    run(process.execPath, [...bin('jest', 'bin', 'jest.js'), ...ON_BOTH_TRANSPORTS], {
+      FERROWS_TRANSPORT: 'stream'
+    })
 };
 
 function option(name) {

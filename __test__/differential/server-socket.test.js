@@ -19,13 +19,14 @@ function exchange(title, bytes, options, setUp = () => {}) {
       const connected = once(wss, 'connection');
       const peer = await RawPeer.open(port);
       const [websocket] = await connected;
-      const closed = once(websocket, 'close').catch(() => {});
+      // Not once(): that rejects on 'error', and 'close' comes after it.
+      const closed = new Promise((resolve) => websocket.on('close', resolve));
       watch(websocket, trace);
       setUp(websocket, trace);
       peer.send(...[].concat(bytes));
       const frames = await peer.rest();
       peer.socket.end();
-      await Promise.race([closed, new Promise((resolve) => websocket.on('close', resolve))]);
+      await closed;
       trace.push(...frames.map((text) => `peer got ${text}`));
     },
     options
