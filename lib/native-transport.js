@@ -84,6 +84,7 @@ class NativeTransport extends bridge.Hold {
     this._destroyedIn = -1;
     this._onGone = null;
     this._ended = false;
+    this._finished = false;
     this._onFinished = null;
     this._socket = null;
     lane.endpoints[slot] = this;
@@ -202,17 +203,33 @@ class NativeTransport extends bridge.Hold {
 
   /** Finishes our side once all is written; `close` then closes the socket, too. */
   end(close = false) {
-    if (this._gate !== null && this._gate.isShut) this._gate.wait(0, () => this.end(close));
-    else this._command(COMMAND_END, close ? 1 : 0);
+    if (this._gate !== null && this._gate.isShut) {
+      this._gate.wait(0, () => this.end(close));
+      return;
+    }
     this._ended = true;
+    // The callback of an empty write comes when everything before it is written.
+    if (this._onFinished !== null) {
+      this.raw('', (error) => {
+        if (!error) this._finish();
+      });
+    }
+    this._command(COMMAND_END, close ? 1 : 0);
   }
 
   /**
-   * @param {Function} callback Called when our side was finished in order; workers tell so with
-   *     the end of the connection
+   * @param {Function} callback Called when our side is finished in order
    */
   onceFinished(callback) {
-    this._onFinished = callback;
+    if (this._finished) callback();
+    else this._onFinished = callback;
+  }
+
+  _finish() {
+    const { _onFinished: callback } = this;
+    this._finished = true;
+    this._onFinished = null;
+    if (callback !== null) callback();
   }
 
   /** Closes the socket at once. What is queued is lost. */
@@ -454,10 +471,10 @@ function conclude(transport, errno) {
 function finish(transport, errno) {
   const { websocket, _onGone: onGone } = transport;
   transport._concluding = transport._onGone = null;
+  const inOrder = transport._ended && !transport._destroyed && errno === 0;
   if (websocket !== null) websocket._onDisconnect();
   if (onGone !== null) onGone(errno);
-  const inOrder = transport._ended && !transport._destroyed && errno === 0;
-  if (inOrder && transport._onFinished !== null) transport._onFinished();
+  if (inOrder) transport._finish();
   try {
     if (websocket !== null) websocket._onGone();
   } finally {

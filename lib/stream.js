@@ -43,8 +43,7 @@ class WebSocketStream extends Duplex {
   }
 
   _destroyIfDone() {
-    const { endEmitted } = this._readableState;
-    if (!this.destroyed && endEmitted && this._writableState.finished) this.destroy();
+    if (!this.destroyed && this._writableState.finished) this.destroy();
   }
 
   // This listener must not be what keeps an error from being thrown.
@@ -77,7 +76,8 @@ class WebSocketStream extends Duplex {
     if (websocket._transport === null) return;
     websocket._transport.onceFinished(() => {
       callback();
-      this._destroyIfDone();
+      // Otherwise 'end' is still to come and destroys.
+      if (this._readableState.endEmitted) this.destroy();
     });
     websocket.close();
   }

@@ -39,6 +39,7 @@ compare('messages become chunks and chunks messages', async (context) => {
   peer.send(Buffer.from('world'));
   await once(duplex, 'data');
   peer.close();
+  duplex.on('end', () => duplex.end());
   await closed(duplex);
   context.trace.push(...messages);
 });
@@ -55,15 +56,17 @@ compare('text and empty messages in object mode', async (context) => {
   peer.send(Buffer.from('bytes'));
   while (context.trace.length < 3) await once(duplex, 'data');
   peer.close();
+  duplex.on('end', () => duplex.end());
   await closed(duplex);
 });
 
 compare('end() starts the closing handshake', async (context) => {
   const { duplex, peer } = await wrapped(context);
   note(duplex, context.trace);
-  peer.on('close', (code) => context.trace.push(`peer ${code}`));
+  const peerClosed = once(peer, 'close');
   duplex.end('last');
-  await Promise.all([closed(duplex), closed(peer)]);
+  await closed(duplex);
+  context.trace.push(`peer ${(await peerClosed)[0]}`);
 });
 
 compare('destroy() terminates', async (context) => {
