@@ -9,6 +9,7 @@
 
 'use strict';
 
+const { AsyncResource } = require('async_hooks');
 const { Buffer } = require('buffer');
 
 const binding = require('./binding');
@@ -225,12 +226,32 @@ class Lane {
     return true;
   }
 
-  // The cursor moves on before a handler runs: one that throws loses its own record only.
+  /** Hands records to their owners, each in the asynchronous context where it belongs. */
   _dispatch() {
+    while (this._cursor < this._end) {
+      const owner = this._ownerAt(this._cursor);
+      const scope = owner === undefined ? rootScope : owner.scope;
+      scope.runInAsyncScope(this._dispatchIn, this, scope);
+    }
+  }
+
+  _ownerAt(at) {
+    const word = this._heads[at];
+    const tag = word & 0xff;
+    return tag === EVENT_UPGRADE || tag === EVENT_UNLISTENED
+      ? listeners.get(word >>> 16)
+      : this.endpoints[this._heads[at + 1]];
+  }
+
+  // Goes on until the context changes: connections of one server share theirs.
+  // The cursor moves on before a handler runs: one that throws loses its own record only.
+  _dispatchIn(scope) {
     const heads = this._heads;
 
     while (this._cursor < this._end) {
       const at = this._cursor;
+      const owner = this._ownerAt(at);
+      if (owner !== undefined && owner.scope !== scope) return;
       const word = heads[at];
       const tag = word & 0xff;
       const slot = heads[at + 1];
@@ -267,6 +288,10 @@ class Lane {
     return new FastBuffer(this._memory, start, length);
   }
 }
+
+// The asynchronous context of accepted connections: no store of the user's, as with sockets that
+// Node accepts. Without it handlers would see the store in force when the doorbell went up.
+const rootScope = new AsyncResource('FERROWS');
 
 let native;
 let lanes;
@@ -445,5 +470,6 @@ module.exports = {
   isDraining: () => draining,
   layout,
   listen,
+  rootScope,
   unlisten
 };

@@ -21,6 +21,8 @@ class NativeListener extends EventEmitter {
   /** @param {Function} onUpgrade Called with (request, transport) */
   constructor(onUpgrade) {
     super();
+    // The asynchronous context of its events.
+    this.scope = bridge.rootScope;
     this._connections = 0;
     this._bound = null;
     this._closing = false;
@@ -143,6 +145,7 @@ class NativeListener extends EventEmitter {
   onUpgrade(lane, slot, generation, head) {
     const transport = new NativeTransport(lane, slot, generation);
     transport.listener = this;
+    transport.scope = this.scope;
     this._connections++;
     const request = new UpgradeRequest(head, transport);
     this._deliver(request, transport);

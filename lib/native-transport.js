@@ -7,6 +7,8 @@
 
 'use strict';
 
+const { AsyncResource } = require('async_hooks');
+
 const bridge = require('./bridge');
 const { readBoundaries } = require('./binary-type');
 const { BlobGate, isBlob } = require('./blob-gate');
@@ -50,6 +52,14 @@ const FIN_BIT = FLAG_FIN << 8;
 const MASK_BIT = FLAG_MASK << 8;
 const ACK_BIT = FLAG_ACK << 8;
 
+/** A callback that waits for bytes to be written, in the context of its send(). */
+class PendingWrite extends AsyncResource {
+  constructor(callback) {
+    super('FERROWS_WRITE');
+    this.callback = callback;
+  }
+}
+
 /**
  * A connection on a worker, with or without a WebSocket on it.
  */
@@ -66,6 +76,8 @@ class NativeTransport extends bridge.Hold {
     this.generation = generation;
     this.websocket = null;
     this.listener = null;
+    // The asynchronous context of what is emitted.
+    this.scope = bridge.rootScope;
     this.gone = false;
     this._queued = 0;
     this._callbacks = null;
@@ -96,9 +108,11 @@ class NativeTransport extends bridge.Hold {
    *
    * @param {WebSocket} websocket
    * @param {{allowSynchronousEvents: Boolean}} options
+   * @param {AsyncResource} scope The asynchronous context of what is emitted
    */
-  attach(websocket, { allowSynchronousEvents = true }) {
+  attach(websocket, { allowSynchronousEvents = true }, scope) {
     this.websocket = websocket;
+    this.scope = scope;
     this._stepped = !allowSynchronousEvents;
     this.setBinaryType(websocket.binaryType);
   }
@@ -197,7 +211,7 @@ class NativeTransport extends bridge.Hold {
       return false;
     }
     if (this._callbacks === null) this._callbacks = [];
-    this._callbacks.push(callback);
+    this._callbacks.push(new PendingWrite(callback));
     return true;
   }
 
@@ -354,8 +368,8 @@ class NativeTransport extends bridge.Hold {
     try {
       while (this._due > 0) {
         this._due--;
-        const callback = this._callbacks.shift();
-        callback();
+        const write = this._callbacks.shift();
+        write.runInAsyncScope(write.callback);
       }
     } finally {
       if (this._due > 0) process.nextTick(runCallbacks, this);
@@ -439,7 +453,9 @@ class NativeTransport extends bridge.Hold {
     this.release();
     if (this._callbacks !== null) {
       this._due = 0;
-      for (const callback of this._callbacks) process.nextTick(callback, destroyedError());
+      for (const write of this._callbacks) {
+        write.runInAsyncScope(process.nextTick, undefined, write.callback, destroyedError());
+      }
       this._callbacks = null;
     }
     // One tick later, so that failed callbacks come first and a throwing listener harms nobody.

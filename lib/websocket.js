@@ -7,10 +7,12 @@
 
 'use strict';
 
+const { AsyncResource } = require('async_hooks');
 const { Buffer } = require('buffer');
 const EventEmitter = require('events');
 
 const { mixInto } = require('./event-target');
+const { rootScope } = require('./bridge');
 const { BINARY_TYPES, toBinaryType } = require('./binary-type');
 const { EMPTY_BUFFER, READY_STATES, kStatusCode } = require('./constants');
 const { byteLengthOf, checkControlPayload, closePayload, toPayload } = require('./send-data');
@@ -54,9 +56,12 @@ class WebSocket extends EventEmitter {
     this._readyState = CONNECTING;
     this._transport = null;
     this._release = null;
+    // The asynchronous context of what a worker reports.
+    this._scope = rootScope;
 
     if (address !== null) {
       this._isServer = false;
+      this._scope = new AsyncResource('WebSocket');
       this._redirects = 0;
       this._req = null;
       client.connect(this, address, protocols, options);
@@ -147,7 +152,11 @@ class WebSocket extends EventEmitter {
    *     `maxFragments`, `maxPayload`, `skipUTF8Validation`
    */
   setSocket(socket, head, options) {
-    this._open(openTransport(socket, head, EMPTY_BUFFER, options, this._isServer), options);
+    this._open(
+      openTransport(socket, head, EMPTY_BUFFER, options, this._isServer),
+      options,
+      this._scope
+    );
   }
 
   /**
@@ -158,7 +167,7 @@ class WebSocket extends EventEmitter {
    */
   _open(transport, options) {
     this._transport = transport;
-    transport.attach(this, options);
+    transport.attach(this, options, this._scope);
     this._readyState = OPEN;
     this.emit('open');
   }

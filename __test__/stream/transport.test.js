@@ -255,7 +255,8 @@ test('a request that is no IncomingMessage and a socket that is no net.Socket', 
   const websocket = await connected;
   websocket.send('hello');
   await new Promise((resolve) => setTimeout(resolve, 20));
-  expect(response).toMatch(/^HTTP\/1.1 101 .*\r\n\r\n\x81\x05hello$/s);
+  expect(response).toMatch(/^HTTP\/1.1 101 /);
+  expect(response.endsWith('\r\n\r\n\u0081\u0005hello')).toBe(true);
   expect(() => wss.handleUpgrade(request, near, Buffer.alloc(0), () => {})).toThrow(
     /called more than once with the same socket/
   );
