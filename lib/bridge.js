@@ -229,18 +229,12 @@ class Lane {
   /** Hands records to their owners, each in the asynchronous context where it belongs. */
   _dispatch() {
     while (this._cursor < this._end) {
-      const owner = this._ownerAt(this._cursor);
-      const scope = owner === undefined ? rootScope : owner.scope;
+      const { [this._cursor + 1]: slot, [this._cursor + 2]: generation } = this._heads;
+      const endpoint = this.endpoints[slot];
+      const known = endpoint !== undefined && endpoint.generation === generation;
+      const scope = known ? endpoint.scope : rootScope;
       scope.runInAsyncScope(this._dispatchIn, this, scope);
     }
-  }
-
-  _ownerAt(at) {
-    const word = this._heads[at];
-    const tag = word & 0xff;
-    return tag === EVENT_UPGRADE || tag === EVENT_UNLISTENED
-      ? listeners.get(word >>> 16)
-      : this.endpoints[this._heads[at + 1]];
   }
 
   // Goes on until the context changes: connections of one server share theirs.
@@ -250,13 +244,12 @@ class Lane {
 
     while (this._cursor < this._end) {
       const at = this._cursor;
-      const owner = this._ownerAt(at);
-      if (owner !== undefined && owner.scope !== scope) return;
       const word = heads[at];
       const tag = word & 0xff;
       const slot = heads[at + 1];
       const endpoint = this.endpoints[slot];
       const known = endpoint !== undefined && endpoint.generation === heads[at + 2];
+      if ((known ? endpoint.scope : rootScope) !== scope) return;
       this._cursor = at + RECORD_WORDS;
 
       if (tag === EVENT_MESSAGE) {
@@ -268,8 +261,9 @@ class Lane {
       } else if (tag === EVENT_UPGRADE) {
         const head = native.takeBlock(this.index);
         const listener = listeners.get(word >>> 16);
-        if (listener !== undefined) listener.onUpgrade(this, slot, heads[at + 2], head);
-        else this.command(layout.COMMAND_RELEASE, slot, heads[at + 2], 0);
+        const generation = heads[at + 2];
+        if (listener === undefined) this.command(layout.COMMAND_RELEASE, slot, generation, 0);
+        else listener.inScope(listener.onUpgrade, this, slot, generation, head);
       } else if (tag === EVENT_UNLISTENED) {
         const listener = listeners.get(word >>> 16);
         listeners.delete(word >>> 16);

@@ -6,6 +6,7 @@
 
 'use strict';
 
+const { AsyncResource } = require('async_hooks');
 const dns = require('dns');
 const EventEmitter = require('events');
 const net = require('net');
@@ -16,13 +17,14 @@ const { NativeTransport } = require('./native-transport');
 const UpgradeRequest = require('./upgrade-request');
 
 const DEFAULT_BACKLOG = 511;
+// Since Node 24 a new connection is announced in the context of listen(), before in none.
+const CONTEXT_OF_LISTEN = parseInt(process.versions.node) >= 24;
 
 class NativeListener extends EventEmitter {
   /** @param {Function} onUpgrade Called with (request, transport) */
   constructor(onUpgrade) {
     super();
-    // The asynchronous context of its events.
-    this.scope = bridge.rootScope;
+    this._scope = CONTEXT_OF_LISTEN ? new AsyncResource('WebSocketServer') : bridge.rootScope;
     this._connections = 0;
     this._bound = null;
     this._closing = false;
@@ -141,11 +143,15 @@ class NativeListener extends EventEmitter {
     this._closeIfDone();
   }
 
+  /** Calls a method in the asynchronous context that Node gives to accepted connections. */
+  inScope(method, ...args) {
+    this._scope.runInAsyncScope(method, this, ...args);
+  }
+
   /** Called by the bridge with an upgrade request. */
   onUpgrade(lane, slot, generation, head) {
     const transport = new NativeTransport(lane, slot, generation);
     transport.listener = this;
-    transport.scope = this.scope;
     this._connections++;
     const request = new UpgradeRequest(head, transport);
     this._deliver(request, transport);

@@ -8,6 +8,7 @@
 'use strict';
 
 const { AsyncResource } = require('async_hooks');
+const { Buffer } = require('buffer');
 
 const bridge = require('./bridge');
 const { readBoundaries } = require('./binary-type');
@@ -136,7 +137,7 @@ class NativeTransport extends bridge.Hold {
    *     when they never will
    */
   frame(opcode, data, fin, mask, callback) {
-    if (typeof data !== 'string' && isBlob(data)) {
+    if (typeof data !== 'string' && !Buffer.isBuffer(data) && isBlob(data)) {
       if (this._gate === null) this._gate = this._makeGate();
       const send = (bytes) => this._frame(opcode, bytes, fin, mask, callback);
       this._gate.read(data, send, callback);

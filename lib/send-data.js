@@ -34,7 +34,8 @@ function toBuffer(data) {
  * @throws {TypeError} As `toBuffer()`
  */
 function toPayload(data) {
-  return typeof data === 'string' || isBlob(data) ? data : toBuffer(data);
+  if (typeof data === 'string' || Buffer.isBuffer(data)) return data;
+  return isBlob(data) ? data : toBuffer(data);
 }
 
 /**
