@@ -25,6 +25,7 @@ const PING = 9;
 const PONG = 10;
 
 const [CONNECTING, OPEN, CLOSING, CLOSED] = [0, 1, 2, 3];
+const NO_OPTIONS = {};
 const { hasOwnProperty } = Object.prototype;
 
 class WebSocket extends EventEmitter {
@@ -280,9 +281,12 @@ class WebSocket extends EventEmitter {
       return;
     }
 
-    const binary = own(options, 'binary', typeof data !== 'string');
-    const fin = own(options, 'fin', true);
-    const mask = own(options, 'mask', !this._isServer);
+    // PERF: `{ ...defaults, ...options }` cost a tenth of the JavaScript time of an echo server.
+    const given = options == null ? NO_OPTIONS : options;
+    const own = (name) => hasOwnProperty.call(given, name);
+    const binary = own('binary') ? given.binary : typeof data !== 'string';
+    const fin = own('fin') ? given.fin : true;
+    const mask = own('mask') ? given.mask : !this._isServer;
     const payload = toPayload(data || EMPTY_BUFFER);
     const opcode = this._opcode(binary ? BINARY : TEXT, Boolean(fin));
     this._transport.frame(opcode, payload, Boolean(fin), Boolean(mask), callback || undefined);
@@ -405,14 +409,6 @@ class WebSocket extends EventEmitter {
   _onGone() {
     this.emitClose();
   }
-}
-
-/**
- * What `{ [name]: fallback, ...options }[name]` gives.
- * PERF: the spread cost a tenth of the JavaScript time of an echo server.
- */
-function own(options, name, fallback) {
-  return options != null && hasOwnProperty.call(options, name) ? options[name] : fallback;
 }
 
 function destroyTransport(transport) {
