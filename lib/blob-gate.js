@@ -100,8 +100,11 @@ function pass(gate, size, send, bytes) {
 }
 
 function fail(gate, error, callback) {
+  const queue = gate._queue;
+  gate._queue = [];
+  gate.isShut = false;
   if (typeof callback === 'function') callback(error);
-  for (const queued of gate._queue) {
+  for (const queued of queue) {
     if (typeof queued.callback === 'function') queued.callback(error);
   }
 }
