@@ -22,3 +22,24 @@ createServer().on('upgrade', (request, socket, head) => {
     noServer.emit('connection', websocket, request, open);
   });
 });
+
+class Named extends WebSocket {
+  name = '';
+}
+const named = new WebSocket.Server({ noServer: true, WebSocket: Named });
+named.on('connection', (websocket) => websocket.name.toUpperCase());
+named.clients.forEach((websocket: Named) => websocket.ping(() => {}));
+
+const stream = WebSocket.createWebSocketStream(client, { encoding: 'utf8' });
+stream.pipe(process.stdout);
+
+client.once('unexpected-response', (request, response) => [request.path, response.statusCode]);
+client.off('close', (code, reason) => [code + 1, reason.toString()]);
+client.on('ping', (data) => client.pong(data, undefined, (error) => error.message));
+client.send(new Blob(['x']));
+client.send([1, 2, 3], { binary: true });
+
+const [header, payload] = WebSocket.Sender.frame(Buffer.from('x'), { opcode: 1, fin: true });
+server.once('connection', (websocket) =>
+  websocket.send(Buffer.concat([header, payload].map(Buffer.from)))
+);
