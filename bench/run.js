@@ -40,8 +40,8 @@ function build() {
 }
 
 /** Starts a fresh server and resolves with its port. */
-function startServer(library, { fanout }) {
-  const env = { ...process.env, ...(fanout ? { FANOUT: '1' } : {}) };
+function startServer(library, { environment }) {
+  const env = { ...process.env, ...environment };
   server = spawn(process.execPath, [SERVER, library], {
     env,
     stdio: ['pipe', 'pipe', 'inherit']

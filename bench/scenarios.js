@@ -8,6 +8,12 @@ const echo = (connections, inflight, size) => ({
   args: ['--connections', connections, '--inflight', inflight, '--size', size]
 });
 
+const overTls = ({ mode, args }) => ({
+  mode,
+  args: [...args, '--tls', 1],
+  environment: { TLS: '1' }
+});
+
 module.exports = [
   { name: '1 connection, ping-pong', ...echo(1, 1, 64), target: 1 },
   { name: '64 connections', ...echo(64, 1, 64), target: 1.5, cpuTarget: 1 / 8 },
@@ -25,7 +31,7 @@ module.exports = [
     name: 'fan-out to 1000 clients',
     mode: 'fanout',
     args: ['--connections', 1000, '--inflight', 4],
-    fanout: true,
+    environment: { FANOUT: '1' },
     target: 5,
     cpuTarget: 1 / 40
   },
@@ -37,5 +43,7 @@ module.exports = [
     unit: 'KiB each',
     target: 1 / 4
   },
+  { name: 'TLS, 64 connections', ...overTls(echo(64, 1, 64)), target: 1 },
+  { name: 'TLS, 64 connections, 16 KiB', ...overTls(echo(64, 1, 16384)), target: 1 },
   { name: 'new connections', mode: 'connect', args: ['--connections', 64], target: 5 }
 ];

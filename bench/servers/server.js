@@ -1,16 +1,28 @@
 // The server of the benchmarks: node server.js LIBRARY, where LIBRARY is ws,
 // ferrows or the name of an installed package with ws's API. Prints its port.
 //
-// Whatever arrives on /echo is sent back; with FANOUT set it goes to all clients
-// instead. Ends when standard input does.
+// Whatever arrives is sent back; with FANOUT set it goes to all clients
+// instead. With TLS set it is an https server. Ends when standard input does.
 
 'use strict';
 
+const https = require('https');
+
 const name = process.argv[2];
 const WebSocket = name === 'ferrows' ? require('../..') : require(name);
-
 const fanout = process.env.FANOUT !== undefined;
-const wss = new WebSocket.Server({ port: 0, host: '127.0.0.1', clientTracking: true });
+
+function listen() {
+  if (process.env.TLS === undefined) {
+    return new WebSocket.Server({ port: 0, host: '127.0.0.1', clientTracking: true });
+  }
+  const { make } = require('../../__test__/support/certificate');
+  const server = https.createServer(make());
+  server.listen(0, '127.0.0.1');
+  return new WebSocket.Server({ server, clientTracking: true });
+}
+
+const wss = listen();
 
 wss.on('listening', () => console.log(wss.address().port));
 wss.on('connection', (ws) => {

@@ -2,9 +2,13 @@
 
 use std::io::{self, Read, Write};
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::sync::Arc;
 
 use mio::net::TcpStream;
+use rustls::ClientConfig;
 use socket2::{Domain, Socket, Type};
+
+use crate::wire::Wire;
 
 const REQUEST: &[u8] = b"GET /echo HTTP/1.1\r\nHost: localhost\r\nConnection: Upgrade\r\n\
     Upgrade: websocket\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\
@@ -38,7 +42,7 @@ pub(crate) fn header(first: u8, length: usize, mask_bit: u8) -> Vec<u8> {
 
 /// A TCP connection and where it is in the stream of expected frames.
 pub(crate) struct Client {
-    pub(crate) stream: TcpStream,
+    pub(crate) stream: Wire,
     pub(crate) open: bool,
     head: Vec<u8>,
     /// Position within the frame that is arriving.
@@ -51,7 +55,12 @@ pub(crate) struct Client {
 impl Client {
     /// Begins to connect. `index` spreads connections over loopback source addresses, so that
     /// ports do not run out; `abort` makes closing leave no trace.
-    pub(crate) fn connect(port: u16, index: usize, abort: bool) -> io::Result<Self> {
+    pub(crate) fn connect(
+        port: u16,
+        index: usize,
+        abort: bool,
+        tls: Option<&Arc<ClientConfig>>,
+    ) -> io::Result<Self> {
         let socket = Socket::new(Domain::IPV4, Type::STREAM, None)?;
         // A range of its own for each run: ports of the last one may still be in TIME_WAIT.
         let source = (index / 4_000 + std::process::id() as usize) % 200;
@@ -64,7 +73,7 @@ impl Client {
         let server: SocketAddr = (Ipv4Addr::LOCALHOST, port).into();
         socket.connect(&server.into())?;
         socket.set_nonblocking(true)?;
-        let mut stream = TcpStream::from_std(socket.into());
+        let mut stream = Wire::new(TcpStream::from_std(socket.into()), tls)?;
         stream.write_all(REQUEST)?;
         Ok(Self {
             stream,
@@ -100,8 +109,8 @@ impl Client {
                 self.head = Vec::new();
             }
             frames += self.check(bytes, expected)?;
-            // A short read has emptied the socket.
-            if read < scratch.len() {
+            // A short read has emptied a plain socket.
+            if read < scratch.len() && !self.stream.is_tls() {
                 return Ok(frames);
             }
         }
@@ -129,6 +138,7 @@ impl Client {
     /// repeated.
     pub(crate) fn send(&mut self, count: usize, frame: usize, burst: &[u8]) -> io::Result<()> {
         self.pending += count;
+        self.stream.flush()?;
         while self.pending > 0 {
             let whole = (self.pending * frame).min(burst.len());
             match self.stream.write(&burst[self.sent..whole]) {

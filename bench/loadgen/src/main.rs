@@ -1,16 +1,20 @@
 //! Loads a WebSocket server on loopback and prints one JSON object.
 //!
 //! `ferrows-loadgen MODE --port N [--pid P] [--connections N] [--inflight N] [--size BYTES]
-//! [--seconds S] [--warmup S]`, MODE one of echo, fanout, idle, connect. One thread, raw
+//! [--seconds S] [--warmup S] [--tls 1]`, MODE one of echo, fanout, idle, connect. One thread, raw
 //! epoll, a closed loop: what comes back is checked and triggers the next message.
 
 mod client;
 mod process;
 mod run;
+mod wire;
 
 use std::collections::HashMap;
 use std::io::{self, Write};
+use std::sync::Arc;
 use std::time::Duration;
+
+use rustls::ClientConfig;
 
 /// What to do, from the command line.
 struct Plan {
@@ -22,6 +26,7 @@ struct Plan {
     size: usize,
     seconds: Duration,
     warmup: Duration,
+    tls: Option<Arc<ClientConfig>>,
 }
 
 fn plan() -> Option<Plan> {
@@ -45,6 +50,7 @@ fn plan() -> Option<Plan> {
         size: number("--size", 64.0)? as usize,
         seconds: Duration::from_secs_f64(number("--seconds", 2.0)?),
         warmup: Duration::from_secs_f64(number("--warmup", 0.5)?),
+        tls: options.contains_key("--tls").then(wire::client_config),
     })
 }
 

@@ -37,11 +37,12 @@ impl Crowd {
             for _ in 0..64 {
                 let index = crowd.clients.len();
                 if index < count {
-                    let mut client = Client::connect(plan.port, index, false)?;
-                    crowd
-                        .poll
-                        .registry()
-                        .register(&mut client.stream, Token(index), interest)?;
+                    let mut client = Client::connect(plan.port, index, false, plan.tls.as_ref())?;
+                    crowd.poll.registry().register(
+                        client.stream.source(),
+                        Token(index),
+                        interest,
+                    )?;
                     crowd.clients.push(client);
                 }
             }
@@ -211,9 +212,9 @@ pub(crate) fn connect(plan: &Plan) -> io::Result<String> {
     let close = frame(CLOSE, &1000_u16.to_be_bytes());
     let expected = [header(CLOSE, 2, 0), 1000_u16.to_be_bytes().to_vec()].concat();
     let open = |poll: &Poll, slot: usize, serial: usize| -> io::Result<Client> {
-        let mut client = Client::connect(plan.port, serial, true)?;
+        let mut client = Client::connect(plan.port, serial, true, plan.tls.as_ref())?;
         poll.registry()
-            .register(&mut client.stream, Token(slot), Interest::READABLE)?;
+            .register(client.stream.source(), Token(slot), Interest::READABLE)?;
         Ok(client)
     };
     let first = (0..plan.connections).map(|slot| open(&poll, slot, slot));
