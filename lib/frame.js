@@ -12,6 +12,8 @@ const binding = require('./binding');
 const KEY_POOL_BYTES = 8192;
 const LONGEST_SHORT = 125;
 const LONGEST_MEDIUM = 65535;
+// Unmasked payloads up to this length are copied behind their header on request.
+const JOINED = 1024;
 // Below this length a loop is cheaper than a call into Rust.
 const NATIVE_MASK_MINIMUM = 64;
 
@@ -41,6 +43,7 @@ function applyMask(data, key) {
  * @param {(String|Buffer)} data
  * @param {Object} options
  * @param {Boolean} [options.fin] Whether this is the last fragment
+ * @param {Boolean} [options.join] Whether a short frame is to be one Buffer
  * @param {Function} [options.generateMask] Fills the buffer that it is given with a key
  * @param {Boolean} [options.mask]
  * @param {Buffer} [options.maskBuffer] Where the key is generated, 4 bytes
@@ -70,7 +73,7 @@ function buildFrame(data, options, byteLength) {
 
   const extended = length > LONGEST_MEDIUM ? 8 : length > LONGEST_SHORT ? 2 : 0;
   const start = 2 + extended + (key === null ? 0 : 4);
-  const merge = masks && options.readOnly;
+  const merge = masks ? options.readOnly : options.join && length <= JOINED;
   const frame = Buffer.allocUnsafe(merge ? start + length : start);
 
   frame[0] = options.opcode | (options.fin ? 0x80 : 0) | (options.rsv1 ? 0x40 : 0);
@@ -86,8 +89,9 @@ function buildFrame(data, options, byteLength) {
     frame.set(key, start - 4);
   }
   if (merge) {
-    frame.set(data, start);
-    applyMask(frame.subarray(start), key);
+    if (typeof data === 'string') frame.write(data, start);
+    else frame.set(data, start);
+    if (masks) applyMask(frame.subarray(start), key);
     return [frame];
   }
   if (masks) applyMask(data, key);

@@ -38,6 +38,8 @@ class Sender {
       () => Boolean(socket.destroyed),
       (error) => this.onerror(error)
     );
+    /** Whether short frames are written at once and not as header and payload. */
+    this.joins = false;
     /** Called with an error that ends the connection. */
     this.onerror = NOOP;
   }
@@ -150,6 +152,7 @@ class Sender {
     const options = {
       fin,
       generateMask: this._generateMask,
+      join: this.joins,
       mask,
       maskBuffer: this._maskBuffer,
       opcode,

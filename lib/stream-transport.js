@@ -28,6 +28,7 @@ class StreamTransport {
     };
     this.receiver = new Receiver({ ...options, binaryType: undefined, isServer });
     this.sender = new Sender(socket, options.extensions, options.generateMask);
+    this.sender.joins = true;
   }
 
   /** Starts reading and reports to `websocket` from now on. */
