@@ -26,8 +26,8 @@ class StreamTransport {
     this._onData = (chunk) => {
       if (!this.receiver.write(chunk)) socket.pause();
     };
-    this.receiver = new Receiver({ ...options, binaryType: undefined, isServer });
-    this.sender = new Sender(socket, options.extensions, options.generateMask);
+    this.receiver = new Receiver({ ...options, binaryType: undefined, extensions: {}, isServer });
+    this.sender = new Sender(socket, {}, options.generateMask);
     this.sender.joins = true;
   }
 

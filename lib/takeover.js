@@ -11,6 +11,7 @@
 const net = require('net');
 
 const { EMPTY_BUFFER, NOOP, kWebSocket } = require('./constants');
+const { deliverEarly, splitEarly } = require('./early-frames');
 const { adoptDescriptor } = require('./native-transport');
 
 const UV_ECANCELED = -125;
@@ -46,10 +47,11 @@ function takeOver(socket, head, preface, settings) {
   const handle = socket._handle;
 
   socket.setTimeout(0);
-  const initial = readBuffered(socket, head);
+  const { frames, rest } = splitEarly(readBuffered(socket, head), settings);
   handle.readStop();
 
-  const transport = adoptDescriptor(handle.fd, settings, preface, initial);
+  const transport = adoptDescriptor(handle.fd, settings, preface, rest);
+  if (frames.length > 0) process.nextTick(deliverEarly, transport, frames);
   transport.socket = socket;
   socket[kWebSocket] = transport;
   socket._handle = standInFor(handle, transport);
@@ -57,6 +59,8 @@ function takeOver(socket, head, preface, settings) {
   handle.onread = NOOP;
   handle.close();
   transport.onceGone(() => socket.destroy());
+  // What destroys the socket with an error, an AbortSignal for one, ends the connection and no more.
+  socket.on('error', NOOP);
   return transport;
 }
 

@@ -2,10 +2,11 @@
 //
 // Owns: URL rules, the request, the checks on the response, the failure
 // sequences. Called by websocket.js. Runs on: js.
-// Redirects and permessage-deflate are still to come (COMPAT.md).
+// permessage-deflate is still to come (COMPAT.md).
 
 'use strict';
 
+const { Buffer } = require('buffer');
 const http = require('http');
 const https = require('https');
 const net = require('net');
@@ -50,10 +51,12 @@ function connect(websocket, address, protocols, options) {
     allowSynchronousEvents: true,
     autoPong: true,
     closeTimeout: CLOSE_TIMEOUT,
+    followRedirects: false,
     maxBufferedChunks: 262144,
     maxFragments: 16384,
     maxPayload: 104857600,
     maxPendingAutoPongs: 60,
+    maxRedirects: 10,
     protocolVersion: 13,
     skipUTF8Validation: false,
     ...options
@@ -68,19 +71,18 @@ function connect(websocket, address, protocols, options) {
     );
   }
 
-  const url = parseAddress(address);
-  websocket._url = url.href;
+  const url = parseAddress(websocket, address);
   const offered = checkProtocols(protocols);
-  const key = randomBytes(16).toString('base64');
-  const { request: makeRequest } = url.protocol === 'wss:' ? https : http;
-  const request = makeRequest(requestOptions(url, opts, offered, key));
-  websocket._req = request;
-  follow(websocket, request, { key, offered }, opts);
-  if (opts.finishRequest) opts.finishRequest(request, websocket);
-  else request.end();
+  const journey = { first: place(url), headers: opts.headers, offered, opts };
+  send(websocket, url, address, journey);
 }
 
-function parseAddress(address) {
+/**
+ * Checks an address and notes it as the WebSocket's.
+ *
+ * @throws {SyntaxError}
+ */
+function parseAddress(websocket, address) {
   let url;
   try {
     url = address instanceof URL ? new URL(address.href) : new URL(address);
@@ -89,6 +91,7 @@ function parseAddress(address) {
   }
   if (url.protocol === 'http:') url.protocol = 'ws:';
   else if (url.protocol === 'https:') url.protocol = 'wss:';
+  websocket._url = url.href;
 
   if (!['ws:', 'wss:', 'ws+unix:'].includes(url.protocol)) {
     throw new SyntaxError(
@@ -100,6 +103,90 @@ function parseAddress(address) {
   }
   if (url.hash) throw new SyntaxError('The URL contains a fragment identifier');
   return url;
+}
+
+/** Where a URL leads, as far as credentials are concerned. */
+function place(url) {
+  const isUnix = url.protocol === 'ws+unix:';
+  return {
+    host: isUnix ? splitUnix(url).socketPath : url.host,
+    isSecure: url.protocol === 'wss:',
+    isUnix
+  };
+}
+
+/** The socket and the request path of a ws+unix: URL. */
+function splitUnix({ pathname, search }) {
+  const full = pathname + search;
+  const colon = full.indexOf(':');
+  if (colon === -1) return { socketPath: full, path: '/' };
+  return { socketPath: full.slice(0, colon), path: full.slice(colon + 1) };
+}
+
+/** Sends the request for one URL of the journey; `base` is what was asked for it. */
+function send(websocket, url, base, journey) {
+  const key = randomBytes(16).toString('base64');
+  const options = requestOptions(url, journey, key);
+  if (journey.opts.followRedirects) prepareRedirects(websocket, url, journey, options);
+
+  const { request: makeRequest } = url.protocol === 'wss:' ? https : http;
+  const request = makeRequest(options);
+  websocket._req = request;
+  if (websocket._redirects > 0) websocket.emit('redirect', websocket.url, request);
+  follow(websocket, request, key, base, journey);
+  if (journey.opts.finishRequest) journey.opts.finishRequest(request, websocket);
+  else request.end();
+}
+
+/**
+ * Keeps what later requests need, and takes credentials out of a request that leaves the first
+ * host or its TLS, unless a 'redirect' listener looks after that.
+ */
+function prepareRedirects(websocket, url, journey, options) {
+  const { first } = journey;
+  if (websocket._redirects === 0) {
+    const entries = Object.entries(journey.headers || {});
+    journey.headers = Object.fromEntries(
+      entries.map(([name, value]) => [name.toLowerCase(), value])
+    );
+  } else if (websocket.listenerCount('redirect') === 0) {
+    const { host, isSecure, isUnix } = place(url);
+    const sameHost = isUnix === first.isUnix && host === first.host;
+    if (!sameHost || (first.isSecure && !isSecure)) {
+      delete options.headers.authorization;
+      delete options.headers.cookie;
+      if (!sameHost) delete options.headers.host;
+      options.auth = undefined;
+    }
+  }
+  // The first credentials stay, whatever a Location says.
+  if (options.auth && !journey.headers.authorization) {
+    journey.headers.authorization = `Basic ${Buffer.from(options.auth).toString('base64')}`;
+  }
+}
+
+/** Goes where a response says. */
+function redirect(websocket, request, location, base, journey) {
+  if (++websocket._redirects > journey.opts.maxRedirects) {
+    fail(websocket, request, 'Maximum redirects exceeded');
+    return;
+  }
+  request[kAborted] = true;
+  request.destroy();
+  let address;
+  let url;
+  try {
+    try {
+      address = new URL(location, base);
+    } catch {
+      throw new SyntaxError(`Invalid URL: ${location}`);
+    }
+    url = parseAddress(websocket, address);
+  } catch (error) {
+    emitErrorAndClose(websocket, error);
+    return;
+  }
+  send(websocket, url, address, journey);
 }
 
 function checkProtocols(protocols) {
@@ -115,7 +202,7 @@ function checkProtocols(protocols) {
 
 // The headers that the handshake owns replace the user's of the same name; Host and
 // Authorization of the user win.
-function requestOptions(url, opts, offered, key) {
+function requestOptions(url, { headers, offered, opts }, key) {
   const owned = {
     'Sec-WebSocket-Version': opts.protocolVersion,
     'Sec-WebSocket-Key': key,
@@ -131,30 +218,23 @@ function requestOptions(url, opts, offered, key) {
   const port = secure ? TLS_PORT : PORT;
   const request = {
     ...opts,
+    createConnection: opts.createConnection || (secure ? connectTls : connectPlain),
     defaultPort: opts.defaultPort || port,
-    headers: { ...opts.headers, ...owned },
+    headers: { ...headers, ...owned },
     host: url.hostname.startsWith('[') ? url.hostname.slice(1, -1) : url.hostname,
     hostname: undefined,
     method: 'GET',
     path: url.pathname + url.search,
     port: url.port || port,
     protocol: undefined,
+    protocols: undefined,
     socketPath: undefined,
     timeout: opts.handshakeTimeout
   };
-  if (request.agent === undefined) {
-    request.agent = false;
-    if (!opts.createConnection) request.createConnection = secure ? connectTls : connectPlain;
-  }
   if (url.username || url.password) {
     request.auth = `${decodeURIComponent(url.username)}:${decodeURIComponent(url.password)}`;
   }
-  if (url.protocol === 'ws+unix:') {
-    const full = url.pathname + url.search;
-    const colon = full.indexOf(':');
-    request.socketPath = colon === -1 ? full : full.slice(0, colon);
-    request.path = colon === -1 ? '/' : full.slice(colon + 1);
-  }
+  if (url.protocol === 'ws+unix:') Object.assign(request, splitUnix(url));
   return request;
 }
 
@@ -169,8 +249,8 @@ function connectTls(options) {
   return tls.connect({ ...options, path: undefined, servername: name });
 }
 
-function follow(websocket, request, handshake, opts) {
-  if (opts.handshakeTimeout) {
+function follow(websocket, request, key, base, journey) {
+  if (journey.opts.handshakeTimeout) {
     request.on('timeout', () => {
       fail(websocket, request, 'Opening handshake has timed out');
     });
@@ -181,8 +261,12 @@ function follow(websocket, request, handshake, opts) {
     emitErrorAndClose(websocket, error);
   });
   request.on('response', (response) => {
-    if (!websocket.emit('unexpected-response', request, response)) {
-      fail(websocket, request, `Unexpected server response: ${response.statusCode}`);
+    const { headers, statusCode } = response;
+    const isRedirect = statusCode >= 300 && statusCode < 400 && headers.location;
+    if (isRedirect && journey.opts.followRedirects) {
+      redirect(websocket, request, headers.location, base, journey);
+    } else if (!websocket.emit('unexpected-response', request, response)) {
+      fail(websocket, request, `Unexpected server response: ${statusCode}`);
     }
   });
   request.on('upgrade', (response, socket, head) => {
@@ -190,17 +274,17 @@ function follow(websocket, request, handshake, opts) {
     // A listener may have closed the WebSocket.
     if (websocket.readyState !== WebSocket.CONNECTING) return;
     websocket._req = null;
-    const problem = findProblem(websocket, response, handshake);
+    const problem = findProblem(websocket, response, key, journey.offered);
     if (problem !== null) {
       failWithSocket(websocket, socket, problem);
     } else {
-      websocket.setSocket(socket, head, opts);
+      websocket.setSocket(socket, head, journey.opts);
     }
   });
 }
 
 /** What is wrong with a 101 response, or null. Notes the subprotocol. */
-function findProblem(websocket, response, { key, offered }) {
+function findProblem(websocket, response, key, offered) {
   const { headers } = response;
   const { upgrade } = headers;
   if (upgrade === undefined || upgrade.toLowerCase() !== 'websocket') {
