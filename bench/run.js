@@ -15,7 +15,8 @@ const scenarios = require('./scenarios');
 
 const ROOT = path.join(__dirname, '..');
 const LOADGEN = path.join(ROOT, 'target', 'release', 'ferrows-loadgen');
-const SERVER = path.join(__dirname, 'servers', 'server.js');
+const SERVER = path.join(__dirname, 'programs', 'server.js');
+const CLIENTS = path.join(__dirname, 'programs', 'clients.js');
 const LIMIT = 120000;
 
 function option(name, fallback) {
@@ -54,9 +55,15 @@ function startServer(library, { environment }) {
 
 /** Measures one scenario with one library once. */
 async function measure(library, scenario) {
-  const port = await startServer(library, scenario);
-  const args = [scenario.mode, '--port', port, '--pid', server.pid, '--seconds', seconds];
-  const { status, stdout, stderr } = spawnSync(LOADGEN, [...args, ...scenario.args].map(String), {
+  // Clients are measured against the same server.
+  const port = await startServer(scenario.clients ? 'ferrows' : library, scenario);
+  const [command, args] = scenario.clients
+    ? [process.execPath, [CLIENTS, library, port, scenario.clients, seconds]]
+    : [
+        LOADGEN,
+        [scenario.mode, '--port', port, '--pid', server.pid, '--seconds', seconds, ...scenario.args]
+      ];
+  const { status, stdout, stderr } = spawnSync(command, args.map(String), {
     encoding: 'utf8',
     timeout: LIMIT
   });
@@ -92,6 +99,7 @@ function show(scenario, results) {
         `| JS thread ${result.mainMicros.toFixed(3)} us, all ${result.allMicros.toFixed(3)} us`
       );
     }
+    if (scenario.clients) fields.push(`| ${result.residentEach.toFixed(2)} KiB each`);
     if (result.p50) fields.push(`| p50 ${result.p50} us, p99 ${result.p99} us`);
     if (library !== libraries[0]) {
       const less = scenario.target < 1;

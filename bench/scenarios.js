@@ -45,5 +45,6 @@ module.exports = [
   },
   { name: 'TLS, 64 connections', ...overTls(echo(64, 1, 64)), target: 1 },
   { name: 'TLS, 64 connections, 16 KiB', ...overTls(echo(64, 1, 16384)), target: 1 },
+  { name: '5000 clients in one process', clients: 5000, target: 1.5, cpuTarget: 1 / 6 },
   { name: 'new connections', mode: 'connect', args: ['--connections', 64], target: 5 }
 ];
