@@ -23,7 +23,7 @@ const STAGES = {
   eslint: () => run(process.execPath, [...bin('eslint', 'bin', 'eslint.js'), '.']),
   prettier: () =>
     run(process.execPath, [...bin('prettier', 'bin', 'prettier.cjs'), '--check', '.']),
-  chromium: () => run(process.execPath, [path.join('scripts', 'setup-chromium.js')]),
+  counterparts: () => run(process.execPath, [path.join('scripts', 'setup-counterparts.js')]),
   jest: () => run(process.execPath, bin('jest', 'bin', 'jest.js')),
   // The same expectations hold where sockets stay with Node.
   'jest-stream': () =>

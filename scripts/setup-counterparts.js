@@ -1,0 +1,39 @@
+// Installs the programs that some tests talk to, Chromium and nginx, where that
+// is possible. Tests without theirs are skipped, saying so.
+
+'use strict';
+
+const { existsSync } = require('fs');
+
+const { run } = require('./run');
+
+const COUNTERPARTS = [
+  {
+    name: 'chromium',
+    files: ['/usr/bin/chromium', '/usr/bin/chromium-browser', '/usr/bin/google-chrome'],
+    variable: 'CHROMIUM_PATH'
+  },
+  { name: 'nginx', files: ['/usr/sbin/nginx', '/usr/bin/nginx'], variable: 'NGINX_PATH' }
+];
+
+function setUp() {
+  const missing = COUNTERPARTS.filter(
+    ({ files, variable }) => !process.env[variable] && !files.some(existsSync)
+  ).map(({ name }) => name);
+  if (missing.length === 0) {
+    console.log('Chromium and nginx are installed.');
+    return;
+  }
+  const isRoot = process.getuid && process.getuid() === 0;
+  if (!isRoot || !existsSync('/usr/bin/apt-get')) {
+    console.log(`No apt-get as root to install ${missing.join(' and ')}: their tests are skipped.`);
+    return;
+  }
+  console.log(`Installing ${missing.join(' and ')} for tests …`);
+  const installed =
+    run('apt-get', ['update', '-q']) &&
+    run('apt-get', ['install', '-y', '-q', '--no-install-recommends', ...missing]);
+  if (!installed) console.log(`Could not install ${missing.join(' and ')}: tests are skipped.`);
+}
+
+setUp();
