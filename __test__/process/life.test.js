@@ -245,3 +245,50 @@ test('a terminated worker thread frees its port and its connections', async () =
     });`;
   expect(await run(script).ended).toMatchObject({ code: 0, out: '1006\n', err: '' });
 });
+
+test('clients of bad servers leave nothing that keeps the process alive', async () => {
+  const script = `
+    const net = require('net');
+    const answers = [
+      'garbage\\r\\n\\r\\n',
+      'HTTP/1.1 101 X\\r\\nUpgrade: websocket\\r\\nConnection: Upgrade\\r\\nSec-WebSocket-Accept: no\\r\\n\\r\\n',
+      'HTTP/1.1 302 Found\\r\\nLocation: /\\r\\n\\r\\n',
+      'HTTP/1.1 200 OK\\r\\nContent-Length: 100\\r\\n\\r\\nand no more',
+      ''
+    ];
+    let left = answers.length;
+    for (const answer of answers) {
+      const server = net.createServer((socket) => {
+        socket.on('error', () => {});
+        socket.once('data', () => socket.write(answer));
+      });
+      server.listen(0, () => {
+        const client = new WebSocket('ws://127.0.0.1:' + server.address().port, {
+          followRedirects: true,
+          handshakeTimeout: 200,
+          perMessageDeflate: false
+        });
+        client.on('error', (error) => console.log(error.message));
+        client.on('close', (code) => {
+          if (code !== 1006) console.log(code);
+          server.close();
+        });
+      });
+    }`;
+  const { code, err, out } = await run(script).ended;
+  expect({ code, err }).toEqual({ code: 0, err: '' });
+  // Node's parser words its error differently from version to version.
+  expect(
+    out
+      .replace(/Parse Error.*/, 'Parse Error')
+      .trim()
+      .split('\n')
+      .sort()
+  ).toEqual([
+    'Invalid Sec-WebSocket-Accept header',
+    'Maximum redirects exceeded',
+    'Opening handshake has timed out',
+    'Parse Error',
+    'Unexpected server response: 200'
+  ]);
+});
