@@ -9,7 +9,6 @@ use std::sync::Arc;
 
 use super::connection::Connection;
 use super::events::LaneState;
-use super::linger::Linger;
 use super::listener::{ListenerGate, Pending};
 use super::pool::Worker;
 use super::records::Flushed;
@@ -50,7 +49,6 @@ pub(crate) struct Core {
     pub(crate) flush_waiters: RefCell<Vec<Arc<Flushed>>>,
     pub(crate) next_peer: Cell<usize>,
     chunks: RefCell<Vec<Arc<Chunk>>>,
-    linger: Linger,
     /// The command task should look at unsubmitted records in a moment.
     pub(crate) watch: Cell<bool>,
     pub(crate) watching: Cell<bool>,
@@ -72,7 +70,6 @@ impl Core {
             flush_waiters: RefCell::default(),
             next_peer: Cell::new(0),
             chunks: RefCell::default(),
-            linger: Linger::new(),
             watch: Cell::new(false),
             watching: Cell::new(false),
         })
@@ -153,9 +150,9 @@ impl Core {
 
     /// Runs before the thread sleeps: everything staged goes out, and nothing may wait.
     pub(crate) fn before_park(&self) {
-        let delivered = self.lanes.borrow().iter().map(|lane| lane.deliver()).sum();
-        self.linger
-            .wait(delivered, || self.worker.outbox.has_pending());
+        for lane in self.lanes.borrow().iter() {
+            lane.deliver();
+        }
         if self.unwritten.get() == 0 && !self.flush_waiters.borrow().is_empty() {
             for waiter in self.flush_waiters.borrow_mut().drain(..) {
                 waiter.signal();

@@ -41,14 +41,12 @@ impl LaneState {
         })
     }
 
-    /// Hands over what is staged. Returns how many records that were.
-    pub(crate) fn deliver(&self) -> usize {
+    /// Hands over what is staged.
+    pub(crate) fn deliver(&self) {
         let mut batch = self.staging.borrow_mut();
-        let records = batch.records();
-        if records > 0 {
+        if batch.records() > 0 {
             self.lane.deliver(&mut batch);
         }
-        records
     }
 
     /// Stages a record without a payload.

@@ -14,7 +14,6 @@
 mod connection;
 mod core;
 mod events;
-mod linger;
 mod listener;
 mod pool;
 mod records;
