@@ -28,7 +28,6 @@ const {
   COMMAND_PAUSE,
   COMMAND_RAW,
   COMMAND_RESUME,
-  COMMAND_TRACK_FRAGMENTS,
   COMMAND_WATCH,
   FLAG_ACK,
   FLAG_FIN,
@@ -51,7 +50,6 @@ class NativeTransport extends NativeInbound {
   constructor(lane, slot, generation) {
     super(lane, slot, generation);
     this._queued = 0;
-    this._tracking = false;
     this._gate = null;
     this._sender = null;
     this._socket = null;
@@ -70,16 +68,10 @@ class NativeTransport extends NativeInbound {
     this.websocket = websocket;
     this.scope = scope;
     this._stepped = !allowSynchronousEvents;
-    this.setBinaryType(websocket.binaryType);
   }
 
-  /** Gets the lengths of the frames of binary messages when they matter. */
-  setBinaryType(type) {
-    const tracking = type === 'fragments';
-    if (tracking === this._tracking) return;
-    this._tracking = tracking;
-    this._command(COMMAND_TRACK_FRAGMENTS, tracking ? 1 : 0);
-  }
+  /** Nothing to do: every message comes with what any type needs. */
+  setBinaryType() {}
 
   /**
    * Queues a frame.

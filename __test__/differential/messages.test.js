@@ -131,8 +131,9 @@ compare('sendFrame() keeps its place', async (context) => {
     rsv1: false
   });
   websocket.send('before');
-  websocket._sender.sendFrame(list, () => trace.push('written'));
+  const written = new Promise((resolve) => websocket._sender.sendFrame(list, resolve));
   websocket.send('after');
+  await written;
   websocket._receiver.on('conclude', (code) => trace.push(`conclude ${code}`));
   peer.send(bye);
   await over(trace);

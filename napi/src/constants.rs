@@ -89,7 +89,6 @@ pub fn constants() -> Vec<Constant> {
         command::RESUME => "COMMAND_RESUME",
         command::ACCEPT => "COMMAND_ACCEPT",
         command::RELEASE => "COMMAND_RELEASE",
-        command::TRACK_FRAGMENTS => "COMMAND_TRACK_FRAGMENTS",
         command::NO_DELAY => "COMMAND_NO_DELAY",
         command::KEEP_ALIVE => "COMMAND_KEEP_ALIVE",
         command::UNLISTEN => "COMMAND_UNLISTEN",

@@ -60,7 +60,8 @@ pub const TABLE_CHUNK: usize = 1024;
 pub mod event {
     /// A complete message. Flags: [`super::flag::BINARY`], [`super::flag::BLOCK`].
     pub const MESSAGE: u8 = 1;
-    /// Lengths (u32, little endian) of the non-empty frames of the message that follows.
+    /// Lengths (u32, little endian) of the non-empty frames of the binary message that follows,
+    /// if there is more than one.
     pub const FRAGMENTS: u8 = 2;
     /// A ping with its payload.
     pub const PING: u8 = 3;
@@ -102,8 +103,6 @@ pub mod command {
     pub const ACCEPT: u8 = 7;
     /// JavaScript is done with the slot; it may be given away again.
     pub const RELEASE: u8 = 8;
-    /// The argument is 1 to report fragment boundaries, else 0.
-    pub const TRACK_FRAGMENTS: u8 = 9;
     /// The argument is 1 to disable Nagle's algorithm, else 0.
     pub const NO_DELAY: u8 = 10;
     /// The argument is the idle time in seconds before keep-alive probes, 0 to stop them.

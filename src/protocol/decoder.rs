@@ -14,7 +14,7 @@ use tungstenite::protocol::frame::coding::{Control, Data, OpCode};
 use super::close::parse_close_payload;
 use super::frame::{FrameHeader, HeldHeader, Rules, SmallMessage};
 use super::mask::apply_mask;
-use super::message::{PartialMessage, push_length};
+use super::message::PartialMessage;
 use super::{Config, EventSink, INLINE_LIMIT, Payload, Violation, spare, utf8};
 
 /// Receive state of one connection.
@@ -239,13 +239,10 @@ impl Decoder {
         if !binary && !self.config.skip_utf8_validation && !utf8::is_valid(payload) {
             return Err(Violation::InvalidUtf8);
         }
-        if binary && self.config.track_fragments {
-            let mut lengths = Vec::new();
-            push_length(&mut lengths, payload.len());
-            sink.message(true, Payload::Borrowed(payload), &lengths);
-        } else {
-            sink.message(binary, Payload::Borrowed(payload), &[]);
-        }
+        let length = [payload.len() as u32];
+        let tracked = binary && self.config.track_fragments && !payload.is_empty();
+        let lengths = if tracked { &length[..] } else { &[] };
+        sink.message(binary, Payload::Borrowed(payload), lengths);
         Ok(())
     }
 

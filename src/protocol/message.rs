@@ -228,7 +228,7 @@ impl PartialMessage {
 }
 
 /// Adds the length of a non-empty frame, in parts when 32 bits do not hold it.
-pub(super) fn push_length(lengths: &mut Vec<u32>, mut len: usize) {
+fn push_length(lengths: &mut Vec<u32>, mut len: usize) {
     while len > 0 {
         let part = u32::try_from(len).unwrap_or(u32::MAX);
         lengths.push(part);

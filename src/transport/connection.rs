@@ -94,6 +94,11 @@ impl Connection {
         initial: &mut [u8],
     ) -> Rc<Self> {
         let client = config.role == crate::protocol::Role::Client;
+        // JavaScript may want the fragments of a message that is on its way already.
+        let config = Config {
+            track_fragments: true,
+            ..config
+        };
         let connection = Rc::new(Self {
             id,
             lane,
@@ -214,10 +219,6 @@ impl Connection {
         if !paused {
             state.wake();
         }
-    }
-
-    pub(crate) fn track_fragments(&self, on: bool) {
-        self.state.borrow_mut().decoder.set_track_fragments(on);
     }
 
     pub(crate) fn set_no_delay(&self, on: bool) {

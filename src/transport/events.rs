@@ -110,7 +110,8 @@ pub(crate) struct RecordSink<'a> {
 
 impl EventSink for RecordSink<'_> {
     fn message(&mut self, binary: bool, payload: Payload<'_>, fragments: &[u32]) {
-        if !fragments.is_empty() {
+        // A message in one frame needs no list.
+        if fragments.len() > 1 {
             let bytes: Vec<u8> = fragments.iter().flat_map(|len| len.to_le_bytes()).collect();
             if bytes.len() <= INLINE_LIMIT {
                 self.lane

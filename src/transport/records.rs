@@ -209,7 +209,6 @@ fn run_on_connection(
         command::DESTROY => connection.destroy(core),
         command::PAUSE => connection.set_paused(true),
         command::RESUME => connection.set_paused(false),
-        command::TRACK_FRAGMENTS => connection.track_fragments(head.argument == 1),
         command::NO_DELAY => connection.set_no_delay(head.argument == 1),
         command::KEEP_ALIVE => {
             let idle = Duration::from_secs(u64::from(head.argument));
