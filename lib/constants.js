@@ -7,6 +7,8 @@ module.exports = {
   // One object for every empty payload and reason: code compares it by identity.
   EMPTY_BUFFER: Buffer.alloc(0),
   NOOP: () => {},
+  // RFC 6455, section 5.2.
+  OPCODES: { CONTINUATION: 0, TEXT: 1, BINARY: 2, CLOSE: 8, PING: 9, PONG: 10 },
   READY_STATES: ['CONNECTING', 'OPEN', 'CLOSING', 'CLOSED'],
   kForOnEventAttribute: Symbol('kIsForOnEventAttribute'),
   kListener: Symbol('kListener'),

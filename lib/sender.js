@@ -9,16 +9,11 @@
 const { Buffer } = require('buffer');
 
 const { BlobGate, isBlob } = require('./blob-gate');
-const { NOOP } = require('./constants');
+const { NOOP, OPCODES } = require('./constants');
 const { buildFrame } = require('./frame');
 const { byteLengthOf, closePayload, checkControlPayload, toBuffer } = require('./send-data');
 
-const CONTINUATION = 0;
-const TEXT = 1;
-const BINARY = 2;
-const CLOSE = 8;
-const PING = 9;
-const PONG = 10;
+const { CONTINUATION, TEXT, BINARY, CLOSE, PING, PONG } = OPCODES;
 
 const [DEFAULT, GET_BLOB_DATA] = [0, 2];
 

@@ -14,15 +14,10 @@ const EventEmitter = require('events');
 const { mixInto } = require('./event-target');
 const { rootScope } = require('./bridge');
 const { BINARY_TYPES, toBinaryType } = require('./binary-type');
-const { EMPTY_BUFFER, READY_STATES, kStatusCode } = require('./constants');
+const { EMPTY_BUFFER, OPCODES, READY_STATES, kStatusCode } = require('./constants');
 const { byteLengthOf, checkControlPayload, closePayload, toPayload } = require('./send-data');
 
-const CONTINUATION = 0;
-const TEXT = 1;
-const BINARY = 2;
-const CLOSE = 8;
-const PING = 9;
-const PONG = 10;
+const { CONTINUATION, TEXT, BINARY, CLOSE, PING, PONG } = OPCODES;
 
 const [CONNECTING, OPEN, CLOSING, CLOSED] = [0, 1, 2, 3];
 const NO_OPTIONS = {};
