@@ -14,12 +14,14 @@ function split(data, boundaries) {
   if (data.length === 0) return [];
   if (boundaries === null) return [data];
   let start = 0;
-  return boundaries.map((length) => data.subarray(start, (start += length)));
+  return Array.from({ length: boundaries.length / 4 }, (_, index) =>
+    data.subarray(start, (start += boundaries.readUInt32LE(index * 4)))
+  );
 }
 
 /**
  * @param {Buffer} data A binary message
- * @param {?Number[]} boundaries Lengths of its non-empty frames, null for a single one
+ * @param {?Buffer} boundaries The payload of its FRAGMENTS event, null for a single frame
  * @param {String} type
  * @return {(Buffer|ArrayBuffer|Buffer[]|Blob)}
  */
@@ -30,14 +32,4 @@ function toBinaryType(data, boundaries, type) {
   return data;
 }
 
-/**
- * Reads the payload of a FRAGMENTS event.
- *
- * @param {Buffer} bytes
- * @return {Number[]}
- */
-function readBoundaries(bytes) {
-  return Array.from({ length: bytes.length / 4 }, (_, index) => bytes.readUInt32LE(index * 4));
-}
-
-module.exports = { BINARY_TYPES: types, readBoundaries, toBinaryType };
+module.exports = { BINARY_TYPES: types, toBinaryType };

@@ -18,7 +18,6 @@ const { EMPTY_BUFFER } = require('./constants');
 const layout = Object.fromEntries(binding.constants().map(({ name, value }) => [name, value]));
 
 const {
-  COMMAND_FRAME,
   DRAIN_RECORDS,
   EVENT_CLOSE,
   EVENT_FRAGMENTS,
@@ -454,7 +453,6 @@ function addresses(lane, slot, generation) {
 }
 
 module.exports = {
-  COMMAND_FRAME,
   Hold,
   acceptKey: binding.acceptKey,
   addresses,

@@ -11,17 +11,17 @@ const buffer = require('buffer');
 
 const binding = require('./binding');
 const { layout } = require('./bridge');
+const { OPCODES } = require('./constants');
 
 const { EVENT_PING, EVENT_PONG, SETTINGS_CLIENT, SETTINGS_FLAGS, SETTINGS_MAX_PAYLOAD } = layout;
 const { SETTINGS_SKIP_UTF8_VALIDATION } = layout;
 
+const { TEXT, BINARY, PING, PONG } = OPCODES;
 const FIN = 0x80;
 const MASKED = 0x80;
-const TEXT = 1;
-const BINARY = 2;
 const CONTROLS = new Map([
-  [9, EVENT_PING],
-  [10, EVENT_PONG]
+  [PING, EVENT_PING],
+  [PONG, EVENT_PONG]
 ]);
 const LONGEST_CONTROL = 125;
 

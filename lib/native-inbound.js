@@ -10,7 +10,6 @@
 const { AsyncResource } = require('async_hooks');
 
 const bridge = require('./bridge');
-const { readBoundaries } = require('./binary-type');
 const { destroyedError, violationError } = require('./errors');
 const { ReceiverStandIn } = require('./native-stand-ins');
 
@@ -104,11 +103,15 @@ class NativeInbound extends bridge.Hold {
     if (this._destroyed && this._destroyedIn !== bridge.currentTurn()) return;
     if (this._holdsBack(EVENT_MESSAGE)) {
       this._waiting.push([EVENT_MESSAGE, isBinary, data]);
-    } else if (this.websocket !== null) {
-      const boundaries = this._boundaries;
-      this._boundaries = null;
-      this.websocket._onMessage(data, isBinary, boundaries);
+    } else {
+      this._deliverMessage(data, isBinary);
     }
+  }
+
+  _deliverMessage(data, isBinary) {
+    const { _boundaries: boundaries, websocket } = this;
+    this._boundaries = null;
+    if (websocket !== null) websocket._onMessage(data, isBinary, boundaries);
   }
 
   /** Called by the bridge for everything but messages. */
@@ -154,7 +157,7 @@ class NativeInbound extends bridge.Hold {
     const { websocket } = this;
 
     if (tag === EVENT_FRAGMENTS) {
-      this._boundaries = readBoundaries(data);
+      this._boundaries = data;
     } else if (websocket === null) {
       if (tag === EVENT_EOF) this.end();
     } else if (tag === EVENT_PING) {
@@ -197,13 +200,8 @@ class NativeInbound extends bridge.Hold {
       } else {
         delivered = true;
         const [tag, aux, data] = this._waiting.shift();
-        if (tag !== EVENT_MESSAGE) {
-          this._deliver(tag, aux, data);
-        } else if (this.websocket !== null) {
-          const boundaries = this._boundaries;
-          this._boundaries = null;
-          this.websocket._onMessage(data, aux, boundaries);
-        }
+        if (tag === EVENT_MESSAGE) this._deliverMessage(data, aux);
+        else this._deliver(tag, aux, data);
       }
     }
   }

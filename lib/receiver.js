@@ -11,7 +11,7 @@ const { Writable } = require('stream');
 
 const binding = require('./binding');
 const { layout } = require('./bridge');
-const { BINARY_TYPES, readBoundaries, toBinaryType } = require('./binary-type');
+const { BINARY_TYPES, toBinaryType } = require('./binary-type');
 const { EMPTY_BUFFER } = require('./constants');
 const { violationError } = require('./errors');
 const { settingsFor } = require('./settings');
@@ -153,7 +153,7 @@ class Receiver extends Writable {
     if (tag === EVENT_PING) return this._deliver('ping', payload);
     if (tag === EVENT_PONG) return this._deliver('pong', payload);
     if (tag === EVENT_FRAGMENTS) {
-      this._boundaries = readBoundaries(payload);
+      this._boundaries = payload;
     } else if (tag === EVENT_CLOSE) {
       this._ended = true;
       this.emit('conclude', word >>> 16, payload);
@@ -168,8 +168,7 @@ class Receiver extends Writable {
 
   _deliver(event, data, isBinary) {
     if (this._allowSynchronousEvents) {
-      if (event === 'message') this.emit(event, data, isBinary);
-      else this.emit(event, data);
+      this._announce(event, data, isBinary);
       return true;
     }
     // The chunk is not finished before this event was.
@@ -179,14 +178,18 @@ class Receiver extends Writable {
       let next = setImmediate.bind(null, resume);
       this._cursor = cursor;
       try {
-        if (event === 'message') this.emit(event, data, isBinary);
-        else this.emit(event, data);
+        this._announce(event, data, isBinary);
         next = resume;
       } finally {
         next(this);
       }
     });
     return false;
+  }
+
+  _announce(event, data, isBinary) {
+    if (event === 'message') this.emit(event, data, isBinary);
+    else this.emit(event, data);
   }
 }
 

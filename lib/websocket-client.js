@@ -33,19 +33,13 @@ const kAborted = Symbol('kAborted');
  * @throws {SyntaxError|RangeError}
  */
 function connect(websocket, address, protocols, options) {
-  if (protocols === undefined) {
-    protocols = [];
-  } else if (!Array.isArray(protocols)) {
-    if (typeof protocols === 'object' && protocols !== null) {
-      options = protocols;
-      protocols = [];
-    } else {
-      protocols = [protocols];
-    }
+  if (typeof protocols === 'object' && protocols !== null && !Array.isArray(protocols)) {
+    options = protocols;
+    protocols = undefined;
   }
-  if (protocols.length === 0 && options && options.protocols !== undefined) {
-    protocols = [].concat(options.protocols);
-  }
+  // A positional value wins, also an empty list.
+  if (protocols === undefined && options) protocols = options.protocols;
+  protocols = protocols === undefined ? [] : [].concat(protocols);
 
   const opts = {
     allowSynchronousEvents: true,

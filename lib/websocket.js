@@ -365,10 +365,7 @@ class WebSocket extends EventEmitter {
   _onViolation(error) {
     this._failed = true;
     this.close(error[kStatusCode]);
-    if (!this._errorEmitted) {
-      this._errorEmitted = true;
-      this.emit('error', error);
-    }
+    this._emitErrorOnce(error);
   }
 
   _onEnd() {
@@ -388,10 +385,13 @@ class WebSocket extends EventEmitter {
       this._startCloseTimer();
     }
     this._transport.end();
-    if (!this._errorEmitted) {
-      this._errorEmitted = true;
-      this.emit('error', error);
-    }
+    this._emitErrorOnce(error);
+  }
+
+  _emitErrorOnce(error) {
+    if (this._errorEmitted) return;
+    this._errorEmitted = true;
+    this.emit('error', error);
   }
 
   /** The socket is closed; what it brought may still have to be delivered. */

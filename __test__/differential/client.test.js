@@ -106,6 +106,8 @@ describe('requests', () => {
     'no path': ['?x', undefined, {}],
     subprotocols: ['/', ['a', 'b'], {}],
     'the protocols option': ['/', undefined, { protocols: ['x', 'y'] }],
+    'an empty list and the protocols option': ['/', [], { protocols: ['x'] }],
+    'the protocols option as text': ['/', undefined, { protocols: 'x' }],
     'a Set as options': ['/', new Set(), undefined],
     'an origin': ['/', 'a', { origin: 'http://example.com' }],
     'version 8': ['/', 'a', { origin: 'http://example.com', protocolVersion: 8 }],
