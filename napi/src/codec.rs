@@ -7,7 +7,7 @@ use std::collections::VecDeque;
 
 use ferrows_core::bridge::layout::{RECORD_WORDS, event, flag, word0};
 use ferrows_core::protocol::{Decoder, EventSink, Payload, Violation};
-use ferrows_core::transport::config_from_words;
+use ferrows_core::transport::Settings;
 use napi::bindgen_prelude::{BufferSlice, Uint8ArraySlice, Uint32ArraySlice};
 use napi::{Env, Error, Result};
 use napi_derive::napi;
@@ -30,7 +30,7 @@ impl Codec {
             .try_into()
             .map_err(|_| Error::from_reason("settings have a fixed number of words"))?;
         Ok(Self {
-            decoder: Decoder::new(config_from_words(words)),
+            decoder: Decoder::new(Settings::from_words(words).decoder),
             events: Events::default(),
         })
     }
@@ -160,6 +160,14 @@ impl EventSink for Events {
     fn violation(&mut self, violation: Violation) {
         let (id, argument) = (u16::from(violation.id()), violation.argument());
         self.push_head(event::VIOLATION, 0, id, [0, 0, argument]);
+    }
+
+    fn deflated_frame(&mut self, binary: bool, fin: bool, payload: Payload<'_>) {
+        let flags = if binary { flag::BINARY } else { 0 } | if fin { flag::FIN } else { 0 };
+        match payload {
+            Payload::Borrowed(bytes) => self.push(event::DEFLATED, flags, 0, bytes),
+            Payload::Owned(block) => self.push_block(event::DEFLATED, flags, 0, block),
+        }
     }
 
     fn allocate(&mut self, capacity: usize) -> Vec<u8> {

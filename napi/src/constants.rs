@@ -2,7 +2,7 @@
 //!
 //! Runs on: js, at load time.
 
-use ferrows_core::bridge::layout::{self, command, event, flag, settings};
+use ferrows_core::bridge::layout::{self, command, compression, event, flag, settings};
 use ferrows_core::protocol::Violation;
 use napi_derive::napi;
 
@@ -17,6 +17,8 @@ pub struct ViolationEntry {
     pub text: String,
     /// Close code to send.
     pub close_code: u32,
+    /// `error.errno`, where it has one.
+    pub errno: Option<i32>,
     /// Whether the error is a RangeError.
     pub is_range_error: bool,
 }
@@ -24,13 +26,13 @@ pub struct ViolationEntry {
 /// The table of violations.
 #[napi]
 pub fn violations() -> Vec<ViolationEntry> {
-    Violation::ALL
-        .iter()
+    Violation::all()
         .map(|violation| ViolationEntry {
             id: violation.id().into(),
             code: violation.code().into(),
             text: violation.template().into(),
             close_code: violation.close_code().into(),
+            errno: violation.errno(),
             is_range_error: violation.is_range_error(),
         })
         .collect()
@@ -81,6 +83,7 @@ pub fn constants() -> Vec<Constant> {
         event::WRITTEN => "EVENT_WRITTEN",
         event::UPGRADE => "EVENT_UPGRADE",
         event::UNLISTENED => "EVENT_UNLISTENED",
+        event::DEFLATED => "EVENT_DEFLATED",
         command::FRAME => "COMMAND_FRAME",
         command::RAW => "COMMAND_RAW",
         command::END => "COMMAND_END",
@@ -98,13 +101,25 @@ pub fn constants() -> Vec<Constant> {
         flag::FIN => "FLAG_FIN",
         flag::MASK => "FLAG_MASK",
         flag::ACK => "FLAG_ACK",
+        flag::COMPRESS => "FLAG_COMPRESS",
         settings::WORDS => "SETTINGS_WORDS",
         settings::MAX_PAYLOAD => "SETTINGS_MAX_PAYLOAD",
         settings::MAX_FRAGMENTS => "SETTINGS_MAX_FRAGMENTS",
         settings::MAX_BUFFERED_CHUNKS => "SETTINGS_MAX_BUFFERED_CHUNKS",
         settings::FLAGS => "SETTINGS_FLAGS",
+        settings::COMPRESSION => "SETTINGS_COMPRESSION",
+        settings::THRESHOLD => "SETTINGS_THRESHOLD",
         settings::CLIENT => "SETTINGS_CLIENT",
         settings::SKIP_UTF8_VALIDATION => "SETTINGS_SKIP_UTF8_VALIDATION",
+        compression::ON => "COMPRESSION_ON",
+        compression::INFLATE_TAKEOVER => "COMPRESSION_INFLATE_TAKEOVER",
+        compression::DEFLATE_TAKEOVER => "COMPRESSION_DEFLATE_TAKEOVER",
+        compression::PASS_ON => "COMPRESSION_PASS_ON",
+        compression::INFLATE_BITS => "COMPRESSION_INFLATE_BITS",
+        compression::DEFLATE_BITS => "COMPRESSION_DEFLATE_BITS",
+        compression::LEVEL => "COMPRESSION_LEVEL",
+        compression::MEM_LEVEL => "COMPRESSION_MEM_LEVEL",
+        compression::STRATEGY => "COMPRESSION_STRATEGY",
     ]
 }
 

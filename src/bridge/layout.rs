@@ -82,11 +82,13 @@ pub mod event {
     pub const UPGRADE: u8 = 10;
     /// A listener let go of its port: aux is its id.
     pub const UNLISTENED: u8 = 11;
+    /// Stream transport only: a frame of a compressed message. Flags: BINARY, FIN, BLOCK.
+    pub const DEFLATED: u8 = 12;
 }
 
 /// Commands, JavaScript to worker.
 pub mod command {
-    /// A frame: aux is the opcode; flags FIN, MASK, ACK, BLOCK.
+    /// A frame: aux is the opcode; flags FIN, MASK, ACK, COMPRESS, BLOCK.
     pub const FRAME: u8 = 1;
     /// Bytes as they are; flags ACK, BLOCK.
     pub const RAW: u8 = 2;
@@ -119,18 +121,20 @@ pub mod flag {
     pub const BINARY: u8 = 1;
     /// The payload is the next block and not inline.
     pub const BLOCK: u8 = 2;
-    /// Command FRAME: the final fragment.
+    /// Command FRAME, event DEFLATED: the final fragment.
     pub const FIN: u8 = 4;
     /// Command FRAME: mask with a fresh key.
     pub const MASK: u8 = 8;
     /// Report with a WRITTEN event when the bytes reached the kernel.
     pub const ACK: u8 = 16;
+    /// Command FRAME, first of a message: compress the message if that was negotiated.
+    pub const COMPRESS: u8 = 32;
 }
 
 /// The settings words at the head of an ACCEPT payload and in an adoption.
 pub mod settings {
     /// Words in the block.
-    pub const WORDS: usize = 4;
+    pub const WORDS: usize = 6;
     /// Largest message in bytes, 0 for no limit.
     pub const MAX_PAYLOAD: usize = 0;
     /// Most fragments in a message, 0 for no limit.
@@ -139,10 +143,38 @@ pub mod settings {
     pub const MAX_BUFFERED_CHUNKS: usize = 2;
     /// Bit set of the flags below.
     pub const FLAGS: usize = 3;
+    /// permessage-deflate: bits and fields of [`super::compression`], 0 without it.
+    pub const COMPRESSION: usize = 4;
+    /// Bytes below which messages go out uncompressed where the context is not taken over.
+    pub const THRESHOLD: usize = 5;
     /// Flag: we are the client.
     pub const CLIENT: u32 = 1;
     /// Flag: text is not checked.
     pub const SKIP_UTF8_VALIDATION: u32 = 2;
+}
+
+/// The compression word of the settings: bits, then fields of four bits at these shifts.
+pub mod compression {
+    /// Bit: permessage-deflate was negotiated.
+    pub const ON: u32 = 1;
+    /// Bit: the peer may refer to earlier messages.
+    pub const INFLATE_TAKEOVER: u32 = 2;
+    /// Bit: we may refer to earlier messages.
+    pub const DEFLATE_TAKEOVER: u32 = 4;
+    /// Bit: frames of compressed messages are handed out as they are (stream transport).
+    pub const PASS_ON: u32 = 8;
+    /// Field: window bits of the peer.
+    pub const INFLATE_BITS: u32 = 4;
+    /// Field: window bits of ours.
+    pub const DEFLATE_BITS: u32 = 8;
+    /// Field: zlib's level plus one.
+    pub const LEVEL: u32 = 12;
+    /// Field: zlib's memLevel.
+    pub const MEM_LEVEL: u32 = 16;
+    /// Field: zlib's strategy.
+    pub const STRATEGY: u32 = 20;
+    /// Largest value of a field.
+    pub const FIELD: u32 = 15;
 }
 
 /// Packs word 0 of a record head.

@@ -31,6 +31,6 @@ impl WrittenTable {
 }
 
 /// Publishes a count of bytes.
-pub fn publish(counter: &AtomicU64, bytes: u64) {
+pub fn publish(counter: &AtomicU64, bytes: i64) {
     counter.store((bytes as f64).to_bits(), Ordering::Relaxed);
 }

@@ -3,6 +3,8 @@
 //! Owns: [`Config`], [`Role`], [`INLINE_LIMIT`]. Called by whoever opens a
 //! connection. Runs on: any. Must never hold anything per message.
 
+use super::Compression;
+
 /// Largest payload, in bytes, that a message delivered in place may have; what
 /// is larger is copied into a block of its own.
 pub const INLINE_LIMIT: usize = 4096;
@@ -31,10 +33,12 @@ pub struct Config {
     pub skip_utf8_validation: bool,
     /// Whether binary messages come with the lengths of their frames.
     pub track_fragments: bool,
+    /// What happens to compressed messages. `max_payload` limits their inflated size, too.
+    pub compression: Compression,
 }
 
 impl Config {
-    /// No limits, all checks, no frame lengths.
+    /// No limits, all checks, no frame lengths, no compression.
     #[must_use]
     pub const fn new(role: Role) -> Self {
         Self {
@@ -44,6 +48,7 @@ impl Config {
             max_buffered_chunks: 0,
             skip_utf8_validation: false,
             track_fragments: false,
+            compression: Compression::Off,
         }
     }
 }

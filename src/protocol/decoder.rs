@@ -3,7 +3,8 @@
 //! Owns: [`Decoder`]. Called by the worker's driver, or synchronously by the
 //! stream transport. Runs on: any, one thread at a time. Must never panic on
 //! peer input, wait, or hold memory between messages.
-//! Tests: `tests/protocol_decoder.rs`, `protocol_properties.rs`, `protocol_peers.rs`.
+//! Tests: `tests/protocol_decoder.rs`, `protocol_properties.rs`, `protocol_peers.rs`,
+//! `protocol_deflate.rs`.
 #![allow(unsafe_code)]
 #![deny(clippy::indexing_slicing, clippy::unwrap_used)]
 
@@ -15,7 +16,9 @@ use super::close::parse_close_payload;
 use super::frame::{FrameHeader, HeldHeader, Rules, SmallMessage};
 use super::mask::apply_mask;
 use super::message::PartialMessage;
-use super::{Config, EventSink, INLINE_LIMIT, Payload, Violation, spare, utf8};
+use super::{
+    Compression, Config, EventSink, INLINE_LIMIT, Inflater, Payload, Violation, spare, utf8,
+};
 
 /// Receive state of one connection.
 ///
@@ -28,15 +31,16 @@ use super::{Config, EventSink, INLINE_LIMIT, Payload, Violation, spare, utf8};
 ///  └─► close frame, violation ─► finished (swallows everything)
 /// ```
 ///
-/// permessage-deflate will hook in at two places: `frame::header::Rules::compression` makes
-/// the header accept RSV1 on the first frame of a message, and a message so
-/// marked goes through an inflater between `PartialMessage::append` and the
-/// text check (rows 10 and 15 of ws's errors arise there).
+/// A message whose first frame is marked as compressed takes the way of partial messages, whole
+/// or not; each of its frames is inflated when it is complete.
 #[derive(Debug)]
 pub struct Decoder {
     config: Config,
     /// What is there of the current message or control frame, if anything.
     partial: Option<Box<Partial>>,
+    /// The peer's compressed stream, from its first frame on; without context takeover only in
+    /// the middle of a message.
+    inflater: Option<Box<Inflater>>,
     /// Inputs that hold bytes of an incomplete part of a frame, as ws counts.
     held_chunks: u32,
     header: HeldHeader,
@@ -65,6 +69,7 @@ impl Decoder {
         Self {
             config,
             partial: None,
+            inflater: None,
             held_chunks: 0,
             header: HeldHeader::new(),
             finished: false,
@@ -171,11 +176,32 @@ impl Decoder {
         self.partial.is_some() || !self.header.is_empty()
     }
 
+    /// Whether a compressed stream takes memory between messages.
+    #[must_use]
+    pub fn holds_stream(&self) -> bool {
+        self.inflater.is_some()
+    }
+
+    /// Gives the memory of a compressed stream back that has not been used for a while. `false`
+    /// in the middle of a message, where it is needed.
+    pub fn park(&mut self, sink: &mut impl EventSink) -> bool {
+        if self.is_mid_message() {
+            return false;
+        }
+        if let Some(inflater) = &mut self.inflater {
+            inflater.park(sink);
+        }
+        true
+    }
+
     /// Ends the stream of events from this side and gives message memory back:
     /// for a connection that goes away in the middle of a message.
     pub fn finish(&mut self, sink: &mut impl EventSink) {
         self.finished = true;
         self.header = HeldHeader::new();
+        if let Some(inflater) = self.inflater.take() {
+            inflater.finish(sink);
+        }
         if let Some(message) = self.partial.take().and_then(|partial| partial.message) {
             message.release(sink);
         }
@@ -274,7 +300,7 @@ impl Decoder {
                 self.continue_control(input, sink)
             }
             (OpCode::Data(kind), Some(len))
-                if header.fin && self.partial.is_none() && len <= INLINE_LIMIT =>
+                if header.fin && !header.rsv1 && self.partial.is_none() && len <= INLINE_LIMIT =>
             {
                 let (payload, rest) = input.split_at_mut_checked(len).unwrap_or_default();
                 self.deliver_in_place(kind == Data::Binary, header.key, payload, sink)?;
@@ -285,7 +311,9 @@ impl Decoder {
                 let partial = self.partial.get_or_insert_default();
                 partial
                     .message
-                    .get_or_insert_with(|| PartialMessage::new(kind == Data::Binary, validate))
+                    .get_or_insert_with(|| {
+                        PartialMessage::new(kind == Data::Binary, header.rsv1, validate)
+                    })
                     .begin_frame(header);
                 self.continue_data(input, sink)
             }
@@ -321,6 +349,28 @@ impl Decoder {
         };
         if message.missing() > 0 {
             return Ok(());
+        }
+        if message.is_compressed() {
+            let limit = limit_of(self.config.max_payload);
+            match self.config.compression {
+                Compression::Inflate(options) => {
+                    let inflater = self
+                        .inflater
+                        .get_or_insert_with(|| Box::new(Inflater::new(options)));
+                    message.inflate_frame(inflater, limit, sink)?;
+                    if message.is_last_frame() && !options.context_takeover {
+                        self.inflater = None;
+                    }
+                }
+                Compression::PassOn => {
+                    message.pass_frame_on(sink);
+                    if message.is_last_frame() {
+                        self.partial = None;
+                    }
+                    return Ok(());
+                }
+                Compression::Off => {} // the header was refused
+            }
         }
         message.end_frame(track);
         if message.is_last_frame()
@@ -396,7 +446,7 @@ impl Decoder {
             .and_then(|partial| partial.message.as_ref());
         Rules {
             role,
-            compression: false,
+            compression: self.config.compression != Compression::Off,
             in_message: message.is_some(),
             room: max_payload
                 - message
@@ -409,11 +459,7 @@ impl Decoder {
 
     /// Payload bytes that one message may announce.
     fn room(&self) -> u64 {
-        if self.config.max_payload == 0 {
-            u64::MAX
-        } else {
-            self.config.max_payload
-        }
+        limit_of(self.config.max_payload)
     }
 
     fn chunk_limit_reached(&self) -> bool {
@@ -447,6 +493,11 @@ impl Decoder {
             _ => self.header.held_of_part(),
         }
     }
+}
+
+/// A limit of 0 is none.
+fn limit_of(setting: u64) -> u64 {
+    if setting == 0 { u64::MAX } else { setting }
 }
 
 // An idle connection is this and nothing on the heap.

@@ -1,5 +1,5 @@
-//! A message that is not complete in one input: its block, its text check, the
-//! frame that is arriving.
+//! A message that is not complete in one input, or compressed: its block, its
+//! text check, the frame that is arriving.
 //!
 //! Owns: [`PartialMessage`]. Called by the decoder only. Runs on: any. Must
 //! never size memory by an announced length; the only use of one is as a cap.
@@ -10,12 +10,14 @@ use std::mem::{self, MaybeUninit};
 
 use super::frame::FrameHeader;
 use super::mask::{apply_mask, copy_masked};
-use super::{EventSink, INLINE_LIMIT, Payload, Utf8Validator, Violation};
+use super::{EventSink, INLINE_LIMIT, Inflater, Payload, Utf8Validator, Violation};
 
 /// A message whose frames are being collected in one growing block.
 #[derive(Debug)]
 pub(super) struct PartialMessage {
     block: Vec<u8>,
+    /// What there is of the current frame of a compressed message, as it came.
+    deflated: Option<Vec<u8>>,
     /// Lengths of the non-empty frames so far, while they are tracked.
     lengths: Vec<u32>,
     /// Where in the block the bytes begin that `lengths` does not cover.
@@ -35,9 +37,10 @@ pub(super) struct PartialMessage {
 
 impl PartialMessage {
     /// An empty message; `validate` is whether text is to be checked.
-    pub(super) fn new(binary: bool, validate: bool) -> Self {
+    pub(super) fn new(binary: bool, compressed: bool, validate: bool) -> Self {
         Self {
             block: Vec::new(),
+            deflated: compressed.then(Vec::new),
             lengths: Vec::new(),
             unlisted_from: 0,
             announced: 0,
@@ -97,13 +100,14 @@ impl PartialMessage {
         bytes: &[u8],
         sink: &mut impl EventSink,
     ) -> Result<(), Violation> {
-        if self.block.capacity() - self.block.len() < bytes.len() {
-            let wanted = self.next_capacity(bytes.len());
-            self.grow(wanted, sink);
+        let (key, phase) = (self.key, self.phase());
+        let wanted = self.next_capacity(bytes.len());
+        let block = self.block_mut();
+        if block.capacity() - block.len() < bytes.len() {
+            grow(block, wanted, sink);
         }
-        let start = self.block.len();
-        let phase = self.phase();
-        copy_masked(&mut self.block, bytes, self.key, phase);
+        let start = block.len();
+        copy_masked(block, bytes, key, phase);
         self.take_note(start)
     }
 
@@ -116,15 +120,16 @@ impl PartialMessage {
         if self.missing < DIRECT_MIN as u64 {
             return None;
         }
-        if self.block.capacity() - self.block.len() < DIRECT_MIN {
-            let wanted = self.next_capacity(0);
-            if wanted - self.block.len() < DIRECT_MIN {
+        let missing = usize::try_from(self.missing).unwrap_or(usize::MAX);
+        let wanted = self.next_capacity(0);
+        let block = self.block_mut();
+        if block.capacity() - block.len() < DIRECT_MIN {
+            if wanted - block.len() < DIRECT_MIN {
                 return None;
             }
-            self.grow(wanted, sink);
+            grow(block, wanted, sink);
         }
-        let missing = usize::try_from(self.missing).unwrap_or(usize::MAX);
-        let spare = self.block.spare_capacity_mut();
+        let spare = block.spare_capacity_mut();
         let usable = spare.len().min(missing);
         spare.get_mut(..usable)
     }
@@ -132,18 +137,48 @@ impl PartialMessage {
     /// Adds bytes that were read into the block itself and counted in its
     /// length from `start` on.
     pub(super) fn adopt(&mut self, start: usize) -> Result<(), Violation> {
-        let phase = self.phase();
-        apply_mask(
-            self.block.get_mut(start..).unwrap_or_default(),
-            self.key,
-            phase,
-        );
+        let (key, phase) = (self.key, self.phase());
+        let fresh = self.block_mut().get_mut(start..).unwrap_or_default();
+        apply_mask(fresh, key, phase);
         self.take_note(start)
     }
 
-    /// The block, for the driver's bytes to be claimed in.
+    /// Where payload bytes are collected, for the driver's bytes to be claimed in.
     pub(super) fn block_mut(&mut self) -> &mut Vec<u8> {
-        &mut self.block
+        self.deflated.as_mut().unwrap_or(&mut self.block)
+    }
+
+    /// Whether the message is compressed.
+    pub(super) fn is_compressed(&self) -> bool {
+        self.deflated.is_some()
+    }
+
+    /// Adds what the current, compressed frame contains, as long as the message holds no more than
+    /// `limit` bytes.
+    pub(super) fn inflate_frame(
+        &mut self,
+        inflater: &mut Inflater,
+        limit: u64,
+        sink: &mut impl EventSink,
+    ) -> Result<(), Violation> {
+        let start = self.block.len();
+        let frame = self.deflated.get_or_insert_default();
+        inflater.inflate(frame, self.fin, limit, &mut self.block, sink)?;
+        frame.clear();
+        self.check_text(start)
+    }
+
+    /// Hands the current, compressed frame out as it is.
+    pub(super) fn pass_frame_on(&mut self, sink: &mut impl EventSink) {
+        let frame = self.deflated.replace(Vec::new()).unwrap_or_default();
+        if frame.len() <= INLINE_LIMIT {
+            sink.deflated_frame(self.binary, self.fin, Payload::Borrowed(&frame));
+            if frame.capacity() > 0 {
+                sink.recycle(frame);
+            }
+        } else {
+            sink.deflated_frame(self.binary, self.fin, Payload::Owned(frame));
+        }
     }
 
     /// Ends the current frame.
@@ -171,24 +206,34 @@ impl PartialMessage {
         };
         if self.block.len() <= INLINE_LIMIT {
             sink.message(self.binary, Payload::Borrowed(&self.block), &lengths);
-            self.release(sink);
         } else {
-            sink.message(self.binary, Payload::Owned(self.block), &lengths);
+            let block = mem::take(&mut self.block);
+            sink.message(self.binary, Payload::Owned(block), &lengths);
         }
+        self.release(sink);
         Ok(())
     }
 
     /// Gives the memory back without delivering anything.
     pub(super) fn release(self, sink: &mut impl EventSink) {
-        if self.block.capacity() > 0 {
-            sink.recycle(self.block);
+        for block in [Some(self.block), self.deflated].into_iter().flatten() {
+            if block.capacity() > 0 {
+                sink.recycle(block);
+            }
         }
     }
 
-    /// Accounts for and checks the unmasked bytes from `start` on.
+    /// Accounts for and checks the unmasked bytes that were collected from `start` on.
     fn take_note(&mut self, start: usize) -> Result<(), Violation> {
+        self.missing -= (self.block_mut().len() - start) as u64;
+        if self.is_compressed() {
+            return Ok(());
+        }
+        self.check_text(start)
+    }
+
+    fn check_text(&mut self, start: usize) -> Result<(), Violation> {
         let fresh = self.block.get(start..).unwrap_or_default();
-        self.missing -= fresh.len() as u64;
         if self.validate && !self.utf8.feed(fresh) {
             return Err(Violation::InvalidUtf8);
         }
@@ -204,26 +249,31 @@ impl PartialMessage {
     /// most a fixed multiple of bytes that have arrived, and at least a
     /// fixed multiple of what was held, so that copying stays linear.
     fn next_capacity(&self, incoming: usize) -> usize {
-        let held = self.block.len().saturating_add(incoming);
-        let total = usize::try_from(self.missing).map_or(usize::MAX, |missing| {
-            self.block.len().saturating_add(missing)
-        });
-        if self.fin {
+        let block = self.deflated.as_ref().unwrap_or(&self.block);
+        let held = block.len().saturating_add(incoming);
+        let total = usize::try_from(self.missing)
+            .map_or(usize::MAX, |missing| block.len().saturating_add(missing));
+        if self.fin || self.is_compressed() {
             held.saturating_mul(4).max(SMALLEST_BLOCK).min(total)
         } else {
             held.saturating_mul(2).max(SMALLEST_BLOCK)
         }
     }
+}
 
-    fn grow(&mut self, capacity: usize, sink: &mut impl EventSink) {
-        let mut block = sink.allocate(capacity);
-        block.clear();
-        block.reserve(capacity);
-        block.extend_from_slice(&self.block);
-        let old = mem::replace(&mut self.block, block);
-        if old.capacity() > 0 {
-            sink.recycle(old);
-        }
+/// Moves what a block holds to a larger one.
+pub(super) fn grow(block: &mut Vec<u8>, capacity: usize, sink: &mut impl EventSink) {
+    if block.capacity() > LARGEST_COPIED {
+        block.reserve_exact(capacity - block.len());
+        return;
+    }
+    let mut larger = sink.allocate(capacity);
+    larger.clear();
+    larger.reserve(capacity);
+    larger.extend_from_slice(block);
+    let old = mem::replace(block, larger);
+    if old.capacity() > 0 {
+        sink.recycle(old);
     }
 }
 
@@ -238,5 +288,7 @@ fn push_length(lengths: &mut Vec<u32>, mut len: usize) {
 
 /// Room below which reading into the block does not pay.
 const DIRECT_MIN: usize = 16 * 1024;
+/// The system's allocator moves larger blocks without holding them twice.
+const LARGEST_COPIED: usize = 2 << 20;
 /// The first block of a message whose end is not in sight.
 const SMALLEST_BLOCK: usize = 512;

@@ -11,8 +11,9 @@
 //!  socket bytes ─► Decoder ─► EventSink: message · ping · pong · close · violation
 //!                     │ frame::header   two bytes, length, mask: rows 1-9, 11
 //!                     │ mask, utf8      while bytes are copied or in place
-//!                     └ message         one growing block per partial message
-//!  payload ─► encode_frame / encode_header ─► socket bytes
+//!                     ├ message         one growing block per partial message
+//!                     └ deflate         what a compressed frame contains
+//!  payload ─► (Deflater) ─► encode_frame / encode_header ─► socket bytes
 //! ```
 //!
 //! # Vocabulary
@@ -31,6 +32,7 @@
 mod close;
 mod config;
 mod decoder;
+mod deflate;
 mod frame;
 mod mask;
 mod message;
@@ -43,9 +45,11 @@ mod violation;
 pub use close::{encode_close_payload, is_valid_close_code};
 pub use config::{Config, INLINE_LIMIT, Role};
 pub use decoder::Decoder;
+pub use deflate::{Compression, DeflateOptions, Deflater, InflateOptions, Inflater, ZlibPool};
 pub use frame::{EncodedHeader, MAX_HEADER_SIZE, encode_frame, encode_header};
 pub use mask::{MaskSource, apply_mask, copy_masked};
 pub use sink::{EventSink, Payload};
 pub use tungstenite::protocol::frame::coding::{CloseCode, Control, Data, OpCode};
 pub use utf8::Utf8Validator;
-pub use violation::Violation;
+pub use violation::{InflateFault, Violation};
+pub use zlib_rs::Inflate;

@@ -3,7 +3,7 @@
 //! Owns: [`EventSink`], [`Payload`]. Implemented by the worker's driver and by
 //! tests. Runs on: any. A sink must not call back into the decoder.
 
-use super::Violation;
+use super::{Inflate, Violation};
 
 /// The payload of a message.
 #[derive(Debug)]
@@ -65,7 +65,26 @@ pub trait EventSink {
     /// small requests to the ordinary allocator.
     fn allocate(&mut self, capacity: usize) -> Vec<u8>;
 
+    /// A frame of a compressed message, unmasked, where the decoder was told to pass them on.
+    /// `fin` marks the last one. Sinks of decoders that inflate never see it.
+    fn deflated_frame(&mut self, binary: bool, fin: bool, payload: Payload<'_>) {
+        let _ = (binary, fin);
+        if let Payload::Owned(block) = payload {
+            self.recycle(block);
+        }
+    }
+
+    /// Lends a raw inflate stream in its initial state.
+    fn take_inflate(&mut self, window_bits: u8) -> Inflate {
+        Inflate::new(false, window_bits)
+    }
+
+    /// Takes a stream back that [`take_inflate`](Self::take_inflate) lent for the same window.
+    fn give_inflate(&mut self, window_bits: u8, inflate: Inflate) {
+        let _ = (window_bits, inflate);
+    }
+
     /// Takes back a vector that [`allocate`](Self::allocate) lent and that no
-    /// message carried away. It need not be empty.
+    /// message carried away. It need not be empty, and may have grown since.
     fn recycle(&mut self, block: Vec<u8>);
 }

@@ -37,18 +37,67 @@ pub enum Violation {
     InvalidCloseCode(u16),
     /// A text message or a close reason is not UTF-8.
     InvalidUtf8,
+    /// A compressed message is not DEFLATE data.
+    InvalidDeflate(InflateFault),
+}
+
+/// What zlib finds wrong with DEFLATE data.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct InflateFault(u8);
+
+impl InflateFault {
+    /// zlib's texts; the last one is for whatever else it may say.
+    const TEXTS: [&str; 12] = [
+        "invalid block type",
+        "invalid stored block lengths",
+        "too many length or distance symbols",
+        "invalid code lengths set",
+        "invalid bit length repeat",
+        "invalid code -- missing end-of-block",
+        "invalid literal/lengths set",
+        "invalid distances set",
+        "invalid literal/length code",
+        "invalid distance code",
+        "invalid distance too far back",
+        "data error",
+    ];
+
+    /// Every fault.
+    pub fn all() -> impl Iterator<Item = Self> {
+        (0..Self::TEXTS.len() as u8).map(Self)
+    }
+
+    /// The fault with zlib's text.
+    #[must_use]
+    pub fn from_text(text: &str) -> Self {
+        // zlib-rs has two spellings of this one.
+        let text = text.replace("code too far", "too far");
+        let last = Self::TEXTS.len() - 1;
+        let index = Self::TEXTS.iter().position(|known| *known == text);
+        Self(index.unwrap_or(last) as u8)
+    }
+
+    const fn text(self) -> &'static str {
+        Self::TEXTS[self.0 as usize]
+    }
 }
 
 use Violation::{
-    ExpectedFin, ExpectedMask, InvalidCloseCode, InvalidControlLength, InvalidOpcode, InvalidUtf8,
-    MessageTooBig, TooManyChunks, TooManyFragments, UnexpectedMask, UnexpectedRsv1,
-    UnexpectedRsv23, UnsupportedLength,
+    ExpectedFin, ExpectedMask, InvalidCloseCode, InvalidControlLength, InvalidDeflate,
+    InvalidOpcode, InvalidUtf8, MessageTooBig, TooManyChunks, TooManyFragments, UnexpectedMask,
+    UnexpectedRsv1, UnexpectedRsv23, UnsupportedLength,
 };
 
 impl Violation {
     /// Every violation once, arguments zero, for the table exported to
     /// JavaScript. The order is that in which the checks run.
-    pub const ALL: [Self; 13] = [
+    pub fn all() -> impl Iterator<Item = Self> {
+        Self::OF_FRAMES
+            .into_iter()
+            .chain(InflateFault::all().map(InvalidDeflate))
+    }
+
+    const OF_FRAMES: [Self; 13] = [
         UnexpectedRsv23,
         UnexpectedRsv1,
         InvalidOpcode(0),
@@ -81,10 +130,20 @@ impl Violation {
             TooManyChunks => 12,
             InvalidCloseCode(_) => 13,
             InvalidUtf8 => 14,
+            InvalidDeflate(fault) => 15 + fault.0,
         }
     }
 
-    /// The `code` property of the error, as ws spells it.
+    /// The `errno` property of the error, where it has one: zlib's.
+    #[must_use]
+    pub const fn errno(self) -> Option<i32> {
+        match self {
+            InvalidDeflate(_) => Some(-3),
+            _ => None,
+        }
+    }
+
+    /// The `code` property of the error, as ws and Node spell it.
     #[must_use]
     pub const fn code(self) -> &'static str {
         match self {
@@ -100,6 +159,7 @@ impl Violation {
             TooManyFragments | TooManyChunks => "WS_ERR_TOO_MANY_BUFFERED_PARTS",
             InvalidCloseCode(_) => "WS_ERR_INVALID_CLOSE_CODE",
             InvalidUtf8 => "WS_ERR_INVALID_UTF8",
+            InvalidDeflate(_) => "Z_DATA_ERROR",
         }
     }
 
@@ -121,6 +181,7 @@ impl Violation {
             TooManyChunks => "Too many buffered chunks",
             InvalidCloseCode(_) => "Invalid WebSocket frame: invalid status code %d",
             InvalidUtf8 => "Invalid WebSocket frame: invalid UTF-8 sequence",
+            InvalidDeflate(fault) => fault.text(),
         }
     }
 
@@ -140,7 +201,7 @@ impl Violation {
         let code = match self {
             UnsupportedLength | MessageTooBig => CloseCode::Size,
             TooManyFragments | TooManyChunks => CloseCode::Policy,
-            InvalidUtf8 => CloseCode::Invalid,
+            InvalidUtf8 | InvalidDeflate(_) => CloseCode::Invalid,
             _ => CloseCode::Protocol,
         };
         code.into()
@@ -149,7 +210,7 @@ impl Violation {
     /// Whether JavaScript sees a `RangeError`; otherwise it is a plain `Error`.
     #[must_use]
     pub const fn is_range_error(self) -> bool {
-        !matches!(self, InvalidUtf8)
+        !matches!(self, InvalidUtf8 | InvalidDeflate(_))
     }
 }
 
@@ -170,9 +231,9 @@ mod tests {
 
     #[test]
     fn ids_are_distinct_and_never_zero() {
-        let mut ids = Violation::ALL.map(Violation::id).to_vec();
+        let mut ids: Vec<u8> = Violation::all().map(Violation::id).collect();
         ids.dedup();
-        assert_eq!(ids.len(), Violation::ALL.len());
+        assert_eq!(ids.len(), Violation::all().count());
         assert!(ids.is_sorted());
         assert!(!ids.contains(&0));
     }
@@ -191,22 +252,22 @@ mod tests {
             InvalidCloseCode(65535).to_string(),
             "Invalid WebSocket frame: invalid status code 65535"
         );
-        for violation in Violation::ALL {
+        for violation in Violation::all() {
             assert!(!violation.to_string().contains('%'));
         }
     }
 
     #[test]
     fn close_codes_and_classes() {
-        for violation in Violation::ALL {
+        for violation in Violation::all() {
             let expected = match violation.id() {
                 8 | 9 => 1009,
                 11 | 12 => 1008,
-                14 => 1007,
+                14.. => 1007,
                 _ => 1002,
             };
             assert_eq!(violation.close_code(), expected, "{violation}");
-            assert_eq!(violation.is_range_error(), violation.id() != 14);
+            assert_eq!(violation.is_range_error(), violation.id() < 14);
         }
     }
 }

@@ -16,16 +16,20 @@ use tokio::io::ReadBuf;
 
 use super::core::{Core, Slot};
 use super::events::{LaneState, RecordSink};
+use super::settings::Settings;
 use super::stream::Stream;
 use super::write_queue::WriteQueue;
 use crate::bridge::layout::event;
 use crate::bridge::{Block, SlotId};
-use crate::protocol::{Config, Decoder, encode_frame, encode_header};
+use crate::protocol::{Config, Decoder, Deflater, encode_frame, encode_header};
 
 /// Reads of one connection before others get their turn.
 const READS_PER_POLL: usize = 8;
 /// Blocks below this size are copied behind their header instead of being written by reference.
 const REFERENCE_MINIMUM: usize = 16 * 1024;
+/// A buffer for compressed payloads that has grown beyond this is not kept.
+const DEFLATED_KEPT: usize = 256 * 1024;
+const CONTINUATION_OPCODE: u8 = 0;
 const CLOSE_OPCODE: u8 = 8;
 const INTERNAL_ERROR: u16 = 1011;
 
@@ -50,6 +54,8 @@ pub(crate) struct FrameStart {
     pub(crate) fin: bool,
     pub(crate) opcode: u8,
     pub(crate) mask: Option<[u8; 4]>,
+    /// First frame of a message: compress the message if that was negotiated.
+    pub(crate) compress: bool,
 }
 
 #[derive(Debug)]
@@ -63,9 +69,12 @@ pub(crate) struct Connection {
 struct State {
     stream: Option<Stream>,
     decoder: Decoder,
+    /// There if permessage-deflate was negotiated.
+    deflater: Option<Box<Deflater>>,
     queue: Option<Box<WriteQueue>>,
-    /// Bytes written since the beginning.
-    written: u64,
+    /// Bytes written since the beginning, plus what compression has saved: so many of the bytes
+    /// that JavaScript queued are done with.
+    written: i64,
     waker: Option<Waker>,
     paused: bool,
     /// The peer finished its side.
@@ -78,6 +87,10 @@ struct State {
     close_after_end: bool,
     /// Queued in [`Core::dirty`].
     dirty: bool,
+    /// Listed in [`Core::warm`], as a holder of a compressed stream.
+    warm: bool,
+    /// The compressed streams were used since they were last looked at.
+    used: bool,
     /// We are the client.
     client: bool,
 }
@@ -89,15 +102,15 @@ impl Connection {
         id: SlotId,
         lane: Rc<LaneState>,
         stream: Stream,
-        config: Config,
+        settings: Settings,
         preface: &[u8],
         initial: &mut [u8],
     ) -> Rc<Self> {
-        let client = config.role == crate::protocol::Role::Client;
+        let client = settings.decoder.role == crate::protocol::Role::Client;
         // JavaScript may want the fragments of a message that is on its way already.
         let config = Config {
             track_fragments: true,
-            ..config
+            ..settings.decoder
         };
         let connection = Rc::new(Self {
             id,
@@ -105,6 +118,9 @@ impl Connection {
             state: RefCell::new(State {
                 stream: Some(stream),
                 decoder: Decoder::new(config),
+                deflater: settings
+                    .deflate
+                    .map(|options| Box::new(Deflater::new(options))),
                 queue: None,
                 written: 0,
                 waker: None,
@@ -114,6 +130,8 @@ impl Connection {
                 ended: false,
                 close_after_end: false,
                 dirty: false,
+                warm: false,
+                used: false,
                 client,
             }),
         });
@@ -123,15 +141,11 @@ impl Connection {
             connection.queue_raw(core, Outgoing::Inline(preface), false);
         }
         if !initial.is_empty() {
-            let mut sink = RecordSink {
-                id,
-                lane: &connection.lane,
-            };
-            connection
-                .state
-                .borrow_mut()
+            let mut state = connection.state.borrow_mut();
+            state
                 .decoder
-                .handle_input(initial, &mut sink);
+                .handle_input(initial, &mut connection.sink(core));
+            connection.note_use(core, &mut state);
         }
         tokio::task::spawn_local(drive(Rc::clone(core), Rc::clone(&connection)));
         connection
@@ -140,22 +154,70 @@ impl Connection {
     /// Queues a frame.
     pub(crate) fn queue_frame(
         self: &Rc<Self>,
-        core: &Core,
+        core: &Rc<Core>,
         frame: FrameStart,
         payload: Outgoing<'_>,
         ack: bool,
     ) {
-        let FrameStart { fin, opcode, mask } = frame;
+        let mut deflated = core.deflated.take();
+        if self.deflate(core, frame, payload.as_slice(), &mut deflated) {
+            let rsv1 = frame.opcode != CONTINUATION_OPCODE;
+            self.queue_encoded(core, frame, rsv1, Outgoing::Inline(&deflated), ack);
+        } else {
+            self.queue_encoded(core, frame, false, payload, ack);
+        }
+        if deflated.capacity() <= DEFLATED_KEPT {
+            deflated.clear();
+            core.deflated.replace(deflated);
+        }
+    }
+
+    /// Compresses a frame's payload, if it is to be.
+    fn deflate(
+        self: &Rc<Self>,
+        core: &Rc<Core>,
+        frame: FrameStart,
+        payload: &[u8],
+        out: &mut Vec<u8>,
+    ) -> bool {
+        let mut state = self.state.borrow_mut();
+        if state.stream.is_none() || state.ending || frame.opcode >= CLOSE_OPCODE {
+            return false;
+        }
+        let Some(deflater) = &mut state.deflater else {
+            return false;
+        };
+        let first = frame.opcode != CONTINUATION_OPCODE;
+        if !deflater.decides(first, frame.compress, payload.len()) {
+            return false;
+        }
+        deflater.deflate(payload, frame.fin, out, &mut core.zlib.borrow_mut());
+        state.written += wire_length(frame, payload) - wire_length(frame, out);
+        self.note_use(core, &mut state);
+        true
+    }
+
+    fn queue_encoded(
+        self: &Rc<Self>,
+        core: &Core,
+        frame: FrameStart,
+        rsv1: bool,
+        payload: Outgoing<'_>,
+        ack: bool,
+    ) {
+        let FrameStart {
+            fin, opcode, mask, ..
+        } = frame;
         self.queue(core, ack, |queue, core| {
             let spares = &mut core.spares.borrow_mut();
             match payload {
                 Outgoing::Block(block) if mask.is_none() && block.len() >= REFERENCE_MINIMUM => {
-                    let header = encode_header(fin, false, opcode, None, block.len() as u64);
+                    let header = encode_header(fin, rsv1, opcode, None, block.len() as u64);
                     queue.append(spares, |out| out.extend_from_slice(header.as_slice()));
                     queue.append_block(block);
                 }
                 payload => queue.append(spares, |out| {
-                    encode_frame(out, fin, false, opcode, mask, payload.as_slice());
+                    encode_frame(out, fin, rsv1, opcode, mask, payload.as_slice());
                 }),
             }
         });
@@ -253,15 +315,16 @@ impl Connection {
             fin: true,
             opcode: CLOSE_OPCODE,
             mask,
+            compress: false,
         };
         let code = INTERNAL_ERROR.to_be_bytes();
-        self.queue_frame(core, frame, Outgoing::Inline(&code), false);
+        self.queue_encoded(core, frame, false, Outgoing::Inline(&code), false);
         let mut state = self.state.borrow_mut();
         self.flush(core, &mut state, None);
         self.close(core, &mut state, 0);
     }
 
-    fn poll(self: &Rc<Self>, core: &Core, cx: &mut Context<'_>) -> Poll<()> {
+    fn poll(self: &Rc<Self>, core: &Rc<Core>, cx: &mut Context<'_>) -> Poll<()> {
         let mut state = self.state.borrow_mut();
         if !state
             .waker
@@ -291,7 +354,7 @@ impl Connection {
             match self.read(core, &mut state, cx) {
                 Poll::Pending => break,
                 Poll::Ready(Ok(0)) => self.read_end(core, &mut state),
-                Poll::Ready(Ok(_)) => {}
+                Poll::Ready(Ok(_)) => self.note_use(core, &mut state),
                 Poll::Ready(Err(error)) => self.close(core, &mut state, errno(&error)),
             }
         }
@@ -317,10 +380,7 @@ impl Connection {
         else {
             return Poll::Pending;
         };
-        let mut sink = RecordSink {
-            id: self.id,
-            lane: &self.lane,
-        };
+        let mut sink = self.sink(core);
         if let Some(spare) = decoder.direct_buffer(&mut sink) {
             let mut buffer = ReadBuf::uninit(spare);
             match stream.poll_read(cx, &mut buffer) {
@@ -342,6 +402,50 @@ impl Connection {
         let filled = buffer.filled_mut();
         decoder.handle_input(filled, &mut sink);
         Poll::Ready(Ok(filled.len()))
+    }
+
+    /// Lists a connection that holds compressed streams, for their memory to be given back when
+    /// it falls silent.
+    fn note_use(self: &Rc<Self>, core: &Rc<Core>, state: &mut State) {
+        if !state.decoder.holds_stream()
+            && !state
+                .deflater
+                .as_ref()
+                .is_some_and(|deflater| deflater.holds_stream())
+        {
+            return;
+        }
+        state.used = true;
+        if !state.warm {
+            state.warm = true;
+            super::compression::watch(core, Rc::clone(self));
+        }
+    }
+
+    /// Gives the memory of compressed streams back that were not used since the last call.
+    /// `false` while they have to be looked at again.
+    pub(crate) fn park(&self, core: &Core) -> bool {
+        let mut state = self.state.borrow_mut();
+        if state.stream.is_some() {
+            if std::mem::take(&mut state.used) || !state.decoder.park(&mut self.sink(core)) {
+                return false;
+            }
+            if let Some(deflater) = &mut state.deflater
+                && !deflater.park(&mut core.zlib.borrow_mut())
+            {
+                return false;
+            }
+        }
+        state.warm = false;
+        true
+    }
+
+    fn sink<'a>(&'a self, core: &'a Core) -> RecordSink<'a> {
+        RecordSink {
+            id: self.id,
+            lane: &self.lane,
+            zlib: &core.zlib,
+        }
     }
 
     fn read_end(&self, core: &Core, state: &mut State) {
@@ -371,7 +475,7 @@ impl Connection {
             let written_now = queue.write(stream, &mut core.spares.borrow_mut());
             match written_now {
                 Ok(bytes) => {
-                    *written += bytes as u64;
+                    *written += bytes as i64;
                     progress = true;
                 }
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => match &mut cx {
@@ -430,10 +534,10 @@ impl Connection {
             return;
         }
         state.release_queue(core);
-        state.decoder.finish(&mut RecordSink {
-            id: self.id,
-            lane: &self.lane,
-        });
+        state.decoder.finish(&mut self.sink(core));
+        if let Some(mut deflater) = state.deflater.take() {
+            deflater.finish(&mut core.zlib.borrow_mut());
+        }
         state.wake();
         self.lane.push(self.id, event::GONE, 0, errno);
     }
@@ -466,6 +570,12 @@ async fn drive(core: Rc<Core>, connection: Rc<Connection>) {
     if AssertUnwindSafe(polling).catch_unwind().await.is_err() {
         connection.abandon(&core);
     }
+}
+
+/// Bytes of a frame with this payload, header included.
+fn wire_length(frame: FrameStart, payload: &[u8]) -> i64 {
+    let header = encode_header(true, false, 0, frame.mask, payload.len() as u64);
+    (header.as_slice().len() + payload.len()) as i64
 }
 
 /// Socket options and half-closing may fail on a socket that is already dead; reading tells.

@@ -15,7 +15,7 @@ use super::records::Flushed;
 use super::write_queue::Spares;
 use crate::bridge::layout::TABLE_CHUNK;
 use crate::bridge::{Chunk, Lane, SlotId, publish};
-use crate::protocol::MaskSource;
+use crate::protocol::{MaskSource, ZlibPool};
 
 /// Bytes that one read may return. Whole messages up to this size cost one copy.
 const READ_BYTES: usize = 128 * 1024;
@@ -42,6 +42,13 @@ pub(crate) struct Core {
     pub(crate) read_buffer: RefCell<Box<[u8]>>,
     pub(crate) masks: RefCell<MaskSource>,
     pub(crate) spares: RefCell<Spares>,
+    /// Compressed streams that no connection uses.
+    pub(crate) zlib: RefCell<ZlibPool>,
+    /// Scratch memory for a payload that is being compressed.
+    pub(crate) deflated: RefCell<Vec<u8>>,
+    /// Connections that hold compressed streams, and whether a task looks after them.
+    pub(crate) warm: RefCell<Vec<Rc<Connection>>>,
+    pub(crate) parking: Cell<bool>,
     /// Connections that commands gave something to write.
     pub(crate) dirty: RefCell<Vec<Rc<Connection>>>,
     /// Connections with something unwritten.
@@ -65,6 +72,10 @@ impl Core {
             read_buffer: RefCell::new(vec![0; READ_BYTES].into_boxed_slice()),
             masks: RefCell::default(),
             spares: RefCell::default(),
+            zlib: RefCell::default(),
+            deflated: RefCell::default(),
+            warm: RefCell::default(),
+            parking: Cell::new(false),
             dirty: RefCell::default(),
             unwritten: Cell::new(0),
             flush_waiters: RefCell::default(),
@@ -133,7 +144,7 @@ impl Core {
     }
 
     /// Tells JavaScript how much a connection has written.
-    pub(crate) fn publish_written(&self, id: SlotId, bytes: u64) {
+    pub(crate) fn publish_written(&self, id: SlotId, bytes: i64) {
         let index = id.slot as usize / TABLE_CHUNK;
         let mut chunks = self.chunks.borrow_mut();
         while chunks.len() <= index {

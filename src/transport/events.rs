@@ -11,7 +11,7 @@ use std::sync::Arc;
 use super::connection::Connection;
 use crate::bridge::layout::{Head, event, flag};
 use crate::bridge::{Batch, Block, Lane, SlotId};
-use crate::protocol::{EventSink, INLINE_LIMIT, Payload, Violation};
+use crate::protocol::{EventSink, INLINE_LIMIT, Inflate, Payload, Violation, ZlibPool};
 
 /// A batch is delivered early at this many records or inline bytes.
 const BATCH_RECORDS: usize = 256;
@@ -106,6 +106,7 @@ const fn head(id: SlotId, tag: u8, flags: u8, aux: u16) -> Head {
 pub(crate) struct RecordSink<'a> {
     pub(crate) id: SlotId,
     pub(crate) lane: &'a LaneState,
+    pub(crate) zlib: &'a RefCell<ZlibPool>,
 }
 
 impl EventSink for RecordSink<'_> {
@@ -153,6 +154,14 @@ impl EventSink for RecordSink<'_> {
 
     fn allocate(&mut self, capacity: usize) -> Vec<u8> {
         self.lane.lane.environment().pool.take(capacity)
+    }
+
+    fn take_inflate(&mut self, window_bits: u8) -> Inflate {
+        self.zlib.borrow_mut().take_inflate(window_bits)
+    }
+
+    fn give_inflate(&mut self, window_bits: u8, inflate: Inflate) {
+        self.zlib.borrow_mut().give_inflate(window_bits, inflate);
     }
 
     fn recycle(&mut self, block: Vec<u8>) {

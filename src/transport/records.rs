@@ -9,11 +9,11 @@ use std::rc::Rc;
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::time::Duration;
 
-use super::config_from_words;
 use super::connection::{Connection, FrameStart, Outgoing};
 use super::core::{Core, Slot};
 use super::events::LaneState;
 use super::listener::{Incoming, Listening};
+use super::settings::Settings;
 use super::stream::Stream;
 use super::takeover::OwnedStream;
 use crate::bridge::layout::{self, Head, command, event, flag, settings};
@@ -201,6 +201,7 @@ fn run_on_connection(
                 fin: head.has(flag::FIN),
                 opcode: head.aux as u8,
                 mask,
+                compress: head.has(flag::COMPRESS),
             };
             connection.queue_frame(core, frame, payload, head.has(flag::ACK));
         }
@@ -222,13 +223,13 @@ fn run_on_connection(
 /// whose messages nobody looks at.
 fn open_refused(core: &Rc<Core>, lane: &Rc<LaneState>, id: SlotId) -> Option<Rc<Connection>> {
     let pending = core.take_pending(id)?;
-    let config = config_from_words([0; settings::WORDS]);
+    let settings = Settings::from_words([0; settings::WORDS]);
     Some(Connection::open(
         core,
         id,
         Rc::clone(lane),
         pending.stream,
-        config,
+        settings,
         &[],
         &mut [],
     ))
@@ -241,13 +242,13 @@ fn accept(core: &Rc<Core>, lane: &Rc<LaneState>, id: SlotId, payload: &[u8]) {
     let Some((words, response)) = payload.split_at_checked(settings::WORDS * 4) else {
         return;
     };
-    let config = config_from_words(words_of(words));
+    let settings = Settings::from_words(words_of(words));
     Connection::open(
         core,
         id,
         Rc::clone(lane),
         pending.stream,
-        config,
+        settings,
         response,
         &mut pending.rest,
     );
@@ -298,8 +299,8 @@ fn adopt(core: &Rc<Core>, adoption: Adoption) {
             // ws disables Nagle's algorithm on every socket; one that is dead already says so
             // when it is read.
             let _ = stream.set_no_delay(true);
-            let config = config_from_words(settings);
-            Connection::open(core, id, lane, stream, config, &preface, &mut initial);
+            let settings = Settings::from_words(settings);
+            Connection::open(core, id, lane, stream, settings, &preface, &mut initial);
         }
         Err(error) => {
             let errno = error.raw_os_error().map_or(0, i32::unsigned_abs);

@@ -3,9 +3,9 @@
 
 #![allow(dead_code, reason = "each test binary uses its own part")]
 
-use std::collections::HashSet;
-
-use ferrows_core::protocol::{Decoder, EventSink, INLINE_LIMIT, Payload, Violation};
+use ferrows_core::protocol::{
+    Decoder, EventSink, INLINE_LIMIT, Inflate, Payload, Violation, ZlibPool,
+};
 
 /// An event, owned.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -41,8 +41,12 @@ pub(crate) fn binary(payload: impl AsRef<[u8]>) -> Event {
 #[derive(Debug, Default)]
 pub(crate) struct Recorder {
     pub(crate) events: Vec<Event>,
-    /// Addresses of lent blocks.
-    lent: HashSet<usize>,
+    /// Blocks that are out.
+    lent: usize,
+    /// Frames that were passed on: binary, fin, payload.
+    pub(crate) deflated: Vec<(bool, bool, Vec<u8>)>,
+    /// Idle streams, as a worker has them.
+    pub(crate) zlib: ZlibPool,
     /// Every capacity asked for, in order.
     pub(crate) requests: Vec<usize>,
 }
@@ -50,14 +54,16 @@ pub(crate) struct Recorder {
 impl Recorder {
     /// Blocks that were lent and neither delivered nor given back.
     pub(crate) fn blocks_out(&self) -> usize {
-        self.lent.len()
+        self.lent
     }
 
     fn returned(&mut self, block: &[u8]) {
         assert!(
-            self.lent.remove(&(block.as_ptr() as usize)),
-            "a block that was never lent"
+            self.lent > 0,
+            "a block that was never lent: {}",
+            block.len()
         );
+        self.lent -= 1;
     }
 }
 
@@ -98,8 +104,23 @@ impl EventSink for Recorder {
         assert!(capacity > 0);
         let block = Vec::with_capacity(capacity);
         self.requests.push(capacity);
-        self.lent.insert(block.as_ptr() as usize);
+        self.lent += 1;
         block
+    }
+
+    fn deflated_frame(&mut self, binary: bool, fin: bool, payload: Payload<'_>) {
+        if let Payload::Owned(block) = &payload {
+            self.returned(block);
+        }
+        self.deflated.push((binary, fin, payload.into_vec()));
+    }
+
+    fn take_inflate(&mut self, window_bits: u8) -> Inflate {
+        self.zlib.take_inflate(window_bits)
+    }
+
+    fn give_inflate(&mut self, window_bits: u8, inflate: Inflate) {
+        self.zlib.give_inflate(window_bits, inflate);
     }
 
     fn recycle(&mut self, block: Vec<u8>) {

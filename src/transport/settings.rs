@@ -1,0 +1,55 @@
+//! What JavaScript says about a connection when it hands it over.
+//!
+//! Owns: the reading of settings words ([`layout::settings`]). Runs on: any.
+
+use crate::bridge::layout::{compression, settings};
+use crate::protocol::{Compression, Config, DeflateOptions, InflateOptions, Role};
+
+/// The settings of a connection, both directions.
+#[derive(Clone, Copy, Debug)]
+pub struct Settings {
+    /// What the decoder is told.
+    pub decoder: Config,
+    /// How messages are compressed, if they may be.
+    pub deflate: Option<DeflateOptions>,
+}
+
+impl Settings {
+    /// Reads the words that JavaScript wrote.
+    #[must_use]
+    pub fn from_words(words: [u32; settings::WORDS]) -> Self {
+        let flags = words[settings::FLAGS];
+        let packed = words[settings::COMPRESSION];
+        let client = flags & settings::CLIENT != 0;
+        let role = if client { Role::Client } else { Role::Server };
+        let has = |bit| packed & bit != 0;
+        let field = |shift| (packed >> shift & compression::FIELD) as u8;
+        Self {
+            decoder: Config {
+                max_payload: u64::from(words[settings::MAX_PAYLOAD]),
+                max_fragments: words[settings::MAX_FRAGMENTS],
+                max_buffered_chunks: words[settings::MAX_BUFFERED_CHUNKS],
+                skip_utf8_validation: flags & settings::SKIP_UTF8_VALIDATION != 0,
+                compression: if has(compression::PASS_ON) {
+                    Compression::PassOn
+                } else if has(compression::ON) {
+                    Compression::Inflate(InflateOptions {
+                        window_bits: field(compression::INFLATE_BITS),
+                        context_takeover: has(compression::INFLATE_TAKEOVER),
+                    })
+                } else {
+                    Compression::Off
+                },
+                ..Config::new(role)
+            },
+            deflate: has(compression::ON).then(|| DeflateOptions {
+                window_bits: field(compression::DEFLATE_BITS),
+                context_takeover: has(compression::DEFLATE_TAKEOVER),
+                level: field(compression::LEVEL) as i8 - 1,
+                mem_level: field(compression::MEM_LEVEL),
+                strategy: field(compression::STRATEGY),
+                threshold: words[settings::THRESHOLD],
+            }),
+        }
+    }
+}
