@@ -20,12 +20,38 @@ const violations = new Map(binding.violations().map((entry) => [entry.id, entry]
  * @return {(Error|RangeError)} With ws's `code`, and the close code under a symbol
  */
 function violationError(id, argument) {
-  const { code, text, closeCode, isRangeError } = violations.get(id);
+  const { code, text, closeCode, errno, isRangeError } = violations.get(id);
   const Class = isRangeError ? RangeError : Error;
   const error = new Class(text.replace('%d', argument));
+  if (errno !== undefined && errno !== null) error.errno = errno;
   error.code = code;
   error[kStatusCode] = closeCode;
   return error;
+}
+
+/**
+ * The same for what JavaScript finds itself.
+ *
+ * @param {String} code ws's `error.code`
+ * @return {(Error|RangeError)}
+ */
+function errorOfCode(code) {
+  for (const [id, violation] of violations) {
+    if (violation.code === code) return violationError(id, 0);
+  }
+  throw new TypeError(`No violation has the code ${code}`);
+}
+
+/**
+ * The error for a header that does not follow its grammar.
+ *
+ * @param {Number} index Where it leaves it
+ * @param {String} header
+ * @return {SyntaxError}
+ */
+function grammarError(index, header) {
+  if (index >= header.length) return new SyntaxError('Unexpected end of input');
+  return new SyntaxError(`Unexpected character at index ${index}`);
 }
 
 /**
@@ -53,4 +79,4 @@ function destroyedError() {
   return error;
 }
 
-module.exports = { destroyedError, listenError, violationError };
+module.exports = { destroyedError, errorOfCode, grammarError, listenError, violationError };

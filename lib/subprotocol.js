@@ -1,12 +1,10 @@
-// The Sec-WebSocket-Protocol header (RFC 6455, section 11.3.4). Runs on: js.
+// The Sec-WebSocket-Protocol header (RFC 6455, section 11.3.4). The grammar is
+// Rust's. Runs on: js. Tests: __test__/unit/headers.test.js.
 
 'use strict';
 
-const { isTokenCode } = require('./validation');
-
-const SPACE = 0x20;
-const TAB = 0x09;
-const COMMA = 0x2c;
+const binding = require('./binding');
+const { grammarError } = require('./errors');
 
 /**
  * Reads a list of subprotocol names.
@@ -16,34 +14,14 @@ const COMMA = 0x2c;
  * @throws {SyntaxError} On a malformed list or a repeated name
  */
 function parse(header) {
-  const names = new Set();
-  let start = -1;
-  let end = -1;
+  const list = binding.parseSubprotocols(header);
 
-  const add = (name) => {
+  const names = new Set();
+  for (const name of list.names) {
     if (names.has(name)) throw new SyntaxError(`The "${name}" subprotocol is duplicated`);
     names.add(name);
-  };
-
-  for (let i = 0; i < header.length; i++) {
-    const code = header.charCodeAt(i);
-    const inToken = start !== -1 && end === -1;
-
-    if (isTokenCode(code) && end === -1) {
-      if (!inToken) start = i;
-    } else if (i !== 0 && (code === SPACE || code === TAB)) {
-      // COMPAT(ws 8.23): no blank may stand at the very beginning.
-      if (inToken) end = i;
-    } else if (code === COMMA && start !== -1) {
-      add(header.slice(start, end === -1 ? i : end));
-      start = end = -1;
-    } else {
-      throw new SyntaxError(`Unexpected character at index ${i}`);
-    }
   }
-
-  if (start === -1 || end !== -1) throw new SyntaxError('Unexpected end of input');
-  add(header.slice(start));
+  if (list.fault !== undefined) throw grammarError(list.fault, header);
   return names;
 }
 

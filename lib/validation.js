@@ -15,19 +15,4 @@ function isValidStatusCode(code) {
   );
 }
 
-/**
- * Whether a character code may stand in a token (RFC 9110, section 5.6.2).
- *
- * @param {Number} code
- * @return {Boolean}
- */
-function isTokenCode(code) {
-  return code < 128 && tokenCodes[code] === 1;
-}
-
-const tokenCodes = new Uint8Array(128);
-const tokenCharacters =
-  "!#$%&'*+-.^_`|~0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
-for (const character of tokenCharacters) tokenCodes[character.charCodeAt(0)] = 1;
-
-module.exports = { isTokenCode, isValidStatusCode };
+module.exports = { isValidStatusCode };

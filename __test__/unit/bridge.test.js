@@ -52,10 +52,11 @@ describe('the layout that Rust exports', () => {
 test('every violation makes an error', () => {
   const entries = binding.violations();
   expect(new Set(entries.map(({ id }) => id)).size).toBe(entries.length);
-  for (const { id, code, text, closeCode, isRangeError } of entries) {
+  for (const { id, code, text, closeCode, errno, isRangeError } of entries) {
     const error = violationError(id, 7);
     expect(error.code).toBe(code);
-    expect(code).toMatch(/^WS_ERR_[A-Z0-9_]+$/);
+    expect(code).toMatch(/^(WS_ERR_[A-Z0-9_]+|Z_DATA_ERROR)$/);
+    expect(error.errno).toBe(errno);
     expect(error.message).toBe(text.replace('%d', '7'));
     expect(error.name).toBe(isRangeError ? 'RangeError' : 'Error');
     expect([1002, 1007, 1008, 1009]).toContain(closeCode);

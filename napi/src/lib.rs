@@ -9,3 +9,4 @@ mod buffers;
 mod codec;
 mod constants;
 mod doorbell;
+mod headers;

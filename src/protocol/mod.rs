@@ -50,6 +50,6 @@ pub use frame::{EncodedHeader, MAX_HEADER_SIZE, encode_frame, encode_header};
 pub use mask::{MaskSource, apply_mask, copy_masked};
 pub use sink::{EventSink, Payload};
 pub use tungstenite::protocol::frame::coding::{CloseCode, Control, Data, OpCode};
-pub use utf8::Utf8Validator;
+pub use utf8::{Utf8Validator, is_valid as is_utf8};
 pub use violation::{InflateFault, Violation};
 pub use zlib_rs::Inflate;

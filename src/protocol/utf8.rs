@@ -95,7 +95,7 @@ impl Utf8Validator {
 /// Whether the bytes are a whole UTF-8 text.
 #[inline]
 #[must_use]
-pub(super) fn is_valid(text: &[u8]) -> bool {
+pub fn is_valid(text: &[u8]) -> bool {
     if text.len() <= SIMD_FROM && text.is_ascii() {
         return true;
     }

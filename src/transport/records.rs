@@ -16,8 +16,8 @@ use super::listener::{Incoming, Listening};
 use super::settings::Settings;
 use super::stream::Stream;
 use super::takeover::OwnedStream;
-use crate::bridge::layout::{self, Head, command, event, flag, settings};
-use crate::bridge::{Command, Commands, Lane, SlotId};
+use crate::bridge::layout::{Head, command, event, flag, settings};
+use crate::bridge::{Command, Commands, Lane, Records, SlotId, words_of};
 
 /// A socket that Node let go of.
 #[derive(Debug)]
@@ -121,38 +121,11 @@ fn run_records(core: &Rc<Core>, commands: Commands) {
     } = commands;
     if let Some(lane) = core.lane(&lane) {
         lane.blocks.borrow_mut().append(&mut blocks);
-        let mut offset = 0;
-        while let Some((head, payload)) = record_at(&bytes, offset) {
-            let inline = if carries_payload(head) { payload } else { &[] };
-            offset = layout::next_record(offset, inline.len());
+        for (head, inline) in Records::new(&bytes) {
             run_record(core, &lane, head, inline);
         }
     }
     core.worker.outbox.recycle(bytes);
-}
-
-/// Whether the argument of a command counts inline payload bytes.
-fn carries_payload(head: Head) -> bool {
-    matches!(head.tag, command::FRAME | command::RAW | command::ACCEPT) && !head.has(flag::BLOCK)
-}
-
-fn record_at(bytes: &[u8], offset: usize) -> Option<(Head, &[u8])> {
-    let (words, rest) = bytes
-        .get(offset..)?
-        .split_first_chunk::<{ layout::RECORD_BYTES }>()?;
-    let head = Head::from_words(words_of(words));
-    let length = if carries_payload(head) {
-        head.argument as usize
-    } else {
-        0
-    };
-    Some((head, rest.get(..length)?))
-}
-
-/// Reads words as JavaScript's Uint32Array writes them.
-fn words_of<const N: usize>(bytes: &[u8]) -> [u32; N] {
-    let (words, _) = bytes.as_chunks::<4>();
-    std::array::from_fn(|index| words.get(index).map_or(0, |word| u32::from_ne_bytes(*word)))
 }
 
 /// Runs one record; a panic costs the connection it is for, nothing else.

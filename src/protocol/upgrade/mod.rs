@@ -2,15 +2,22 @@
 //!
 //! [`HeadParser`] finds and judges a request head as Node's HTTP parser does;
 //! [`response`] holds the answers that need no JavaScript; [`accept_key`] proves
-//! to a client that its key was read. The policy (paths, subprotocols,
+//! to a client that its key was read; [`parse_extensions`] and
+//! [`parse_subprotocols`] read the two headers with a grammar. The policy (paths, subprotocols,
 //! `verifyClient`) is JavaScript's.
 
+mod extension;
 mod head;
 pub mod response;
 mod scan;
+mod subprotocol;
+mod token;
 
+pub use extension::{ExtensionOffer, parse_extensions};
 pub use head::{Head, HeadParser, HeadStatus, parse_head};
 pub use scan::{MAX_COUNTED_SIZE, MAX_HEADERS, MAX_RAW_SIZE};
+pub use subprotocol::parse_subprotocols;
+pub use token::GrammarError;
 
 /// The `Sec-WebSocket-Accept` value for a `Sec-WebSocket-Key` (RFC 6455 section
 /// 4.2.2).
