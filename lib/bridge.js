@@ -28,6 +28,8 @@ const {
   EVENT_UPGRADE,
   FLAG_BINARY,
   FLAG_BLOCK,
+  FLAG_COMPRESS,
+  FLAG_MASK,
   INBOX_LONG_SLAB_BYTES,
   INBOX_SLAB_BYTES,
   INLINE_LIMIT,
@@ -49,6 +51,8 @@ const FastBuffer = Buffer[Symbol.species];
 // Bits of word 0, flags in place.
 const BLOCK_BIT = FLAG_BLOCK << 8;
 const BINARY_BIT = FLAG_BINARY << 8;
+// Frames that a worker makes other bytes of.
+const REWRITTEN_BITS = (FLAG_COMPRESS | FLAG_MASK) << 8;
 const MORE_BIT = 0x80000000;
 
 // Batches handled per doorbell before timers and other I/O get their turn.
@@ -108,7 +112,7 @@ class Lane {
     if (length === undefined) {
       length = data.byteLength;
       if (length > OUTBOX_INLINE_LIMIT) {
-        native.attach(this.index, data);
+        native.attach(this.index, data, (word & REWRITTEN_BITS) !== 0);
         this._commit(word | BLOCK_BIT, slot, generation, length, start);
         return length;
       }

@@ -9,6 +9,7 @@ module.exports = {
   NOOP: () => {},
   // RFC 6455, section 5.2.
   OPCODES: { CONTINUATION: 0, TEXT: 1, BINARY: 2, CLOSE: 8, PING: 9, PONG: 10 },
+  PERMESSAGE_DEFLATE: 'permessage-deflate',
   READY_STATES: ['CONNECTING', 'OPEN', 'CLOSING', 'CLOSED'],
   kForOnEventAttribute: Symbol('kIsForOnEventAttribute'),
   kListener: Symbol('kListener'),

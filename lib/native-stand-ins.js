@@ -15,7 +15,7 @@ class ReceiverStandIn extends EventEmitter {
     super();
     const { websocket } = transport;
     const options = websocket === null ? {} : websocket._options;
-    this._extensions = {};
+    this._extensions = websocket === null ? {} : websocket._extensions;
     this._maxBufferedChunks = options.maxBufferedChunks | 0;
     this._maxFragments = options.maxFragments | 0;
     this._maxPayload = options.maxPayload | 0;

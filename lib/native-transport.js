@@ -10,7 +10,7 @@
 const { Buffer } = require('buffer');
 
 const bridge = require('./bridge');
-const { BlobGate, isBlob } = require('./blob-gate');
+const { SendGate, isBlob } = require('./send-gate');
 const { EMPTY_BUFFER } = require('./constants');
 const { destroyedError } = require('./errors');
 const { NativeInbound, PendingWrite, deliverWaiting, turnOfEvents } = require('./native-inbound');
@@ -30,6 +30,7 @@ const {
   COMMAND_RESUME,
   COMMAND_WATCH,
   FLAG_ACK,
+  FLAG_COMPRESS,
   FLAG_FIN,
   FLAG_MASK
 } = bridge.layout;
@@ -37,6 +38,7 @@ const {
 const FIN_BIT = FLAG_FIN << 8;
 const MASK_BIT = FLAG_MASK << 8;
 const ACK_BIT = FLAG_ACK << 8;
+const COMPRESS_BIT = FLAG_COMPRESS << 8;
 
 /**
  * A connection on a worker, with or without a WebSocket on it.
@@ -82,31 +84,34 @@ class NativeTransport extends NativeInbound {
    * @param {Boolean} mask
    * @param {Function} [callback] Called when the bytes went to the kernel, or with an error
    *     when they never will
+   * @param {Boolean} [compress] For the first frame of a message: compress the message if that was
+   *     negotiated
    */
-  frame(opcode, data, fin, mask, callback) {
+  frame(opcode, data, fin, mask, callback, compress) {
     if (typeof data !== 'string' && !Buffer.isBuffer(data) && isBlob(data)) {
       if (this._gate === null) this._gate = this._makeGate();
-      const send = (bytes) => this._frame(opcode, bytes, fin, mask, callback);
+      const send = (bytes) => this._frame(opcode, bytes, fin, mask, callback, compress);
       this._gate.read(data, send, callback);
     } else if (this._gate !== null && this._gate.isShut) {
-      const send = () => this._frame(opcode, data, fin, mask, callback);
+      const send = () => this._frame(opcode, data, fin, mask, callback, compress);
       this._gate.wait(byteLengthOf(data), send, callback);
     } else {
-      this._frame(opcode, data, fin, mask, callback);
+      this._frame(opcode, data, fin, mask, callback, compress);
     }
   }
 
   _makeGate() {
-    return new BlobGate(
+    return new SendGate(
       () => this.gone || this._destroyed,
       (error) => this.websocket._onSendError(error)
     );
   }
 
-  _frame(opcode, data, fin, mask, callback) {
+  _frame(opcode, data, fin, mask, callback, compress) {
     let word = COMMAND_FRAME | (opcode << 16);
     if (fin) word |= FIN_BIT;
     if (mask) word |= MASK_BIT;
+    if (compress) word |= COMPRESS_BIT;
     if (callback !== undefined) {
       word |= ACK_BIT;
       if (!this._await(callback)) return;

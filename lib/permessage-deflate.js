@@ -1,15 +1,34 @@
-// The negotiation of permessage-deflate (RFC 7692, section 7).
+// permessage-deflate (RFC 7692): the negotiation, and the compression of
+// connections whose socket stays with Node.
 //
-// Owns: what is offered, what is accepted, the checks on parameters. The
-// compression itself is not part of this version, so neither the server nor
-// the client negotiates it yet. Runs on: js. Tests: __test__/unit.
+// Owns: what is offered, what is accepted, the checks on parameters; Node's zlib
+// streams, which work off this thread. Connections on a worker use the
+// negotiation only. Used by the server, the client, sender.js and receiver.js;
+// exported. Runs on: js. Tests: __test__/unit, __test__/stream/deflate.test.js,
+// __test__/differential/compression.test.js.
 
 'use strict';
+
+const { Buffer } = require('buffer');
+const zlib = require('zlib');
+
+const Limiter = require('./limiter');
+const { directions } = require('./compression');
+const { NOOP, PERMESSAGE_DEFLATE, kStatusCode } = require('./constants');
+const { errorOfCode } = require('./errors');
 
 const FLAGS = new Set(['server_no_context_takeover', 'client_no_context_takeover']);
 const WINDOW_BITS = new Set(['server_max_window_bits', 'client_max_window_bits']);
 const DEFAULT_THRESHOLD = 1024;
+const DEFAULT_CONCURRENCY = 10;
 const [FEWEST_BITS, MOST_BITS] = [8, 15];
+const INVALID_DATA = 1007;
+
+// What a flush appends, and what the wire leaves out at the end of a message.
+const TRAILER = Buffer.from([0x00, 0x00, 0xff, 0xff]);
+
+// COMPAT(ws 8.23): one limit for the process, set by the first instance.
+let limiter;
 
 class PerMessageDeflate {
   /**
@@ -20,22 +39,36 @@ class PerMessageDeflate {
    * @param {Number} [options.maxPayload]
    * @param {(Boolean|Number)} [options.serverMaxWindowBits]
    * @param {Boolean} [options.serverNoContextTakeover]
-   * @param {Number} [options.threshold] Bytes below which messages are not compressed if the
+   * @param {Number} [options.concurrencyLimit=10] zlib operations at a time in this process; the
+   *     first instance decides
+   * @param {Number} [options.threshold=1024] Bytes below which messages are not compressed if the
    *     context is not taken over
+   * @param {Object} [options.zlibDeflateOptions] For Node's zlib; `windowBits` is negotiated
+   * @param {Object} [options.zlibInflateOptions]
    */
   constructor(options) {
     this._options = options || {};
-    const { threshold } = this._options;
+    const { concurrencyLimit, threshold } = this._options;
     this._isServer = Boolean(this._options.isServer);
     this._maxPayload = this._options.maxPayload | 0;
     this._threshold = threshold !== undefined ? threshold : DEFAULT_THRESHOLD;
+    this._deflate = null;
+    this._inflate = null;
+    // What to call if the stream is closed under a running operation.
+    this._abandonDeflate = null;
     /** The parameters agreed on, null before. */
     this.params = null;
+
+    if (limiter === undefined) {
+      limiter = new Limiter(
+        concurrencyLimit !== undefined ? concurrencyLimit : DEFAULT_CONCURRENCY
+      );
+    }
   }
 
   /** @type {String} */
   static get extensionName() {
-    return 'permessage-deflate';
+    return PERMESSAGE_DEFLATE;
   }
 
   /**
@@ -73,6 +106,136 @@ class PerMessageDeflate {
       : acceptAnswer(normalized[0], this._options);
     return this.params;
   }
+
+  /**
+   * Compresses the payload of a frame. One call at a time.
+   *
+   * @param {(Buffer|String)} data
+   * @param {Boolean} fin Whether the frame ends its message
+   * @param {Function} callback Called with (error, Buffer)
+   */
+  compress(data, fin, callback) {
+    limiter.add((done) => {
+      this._compress(data, fin, (error, result) => {
+        done();
+        callback(error, result);
+      });
+    });
+  }
+
+  /**
+   * Decompresses the payload of a frame. One call at a time.
+   *
+   * @param {Buffer} data
+   * @param {Boolean} fin Whether the frame ends its message
+   * @param {Function} callback Called with (error, Buffer)
+   */
+  decompress(data, fin, callback) {
+    limiter.add((done) => {
+      this._decompress(data, fin, (error, result) => {
+        done();
+        callback(error, result);
+      });
+    });
+  }
+
+  /** Lets go of the zlib streams. */
+  cleanup() {
+    if (this._inflate !== null) {
+      this._inflate.close();
+      this._inflate = null;
+    }
+    if (this._deflate !== null) {
+      const { _abandonDeflate: abandon } = this;
+      this._deflate.close();
+      this._deflate = this._abandonDeflate = null;
+      if (abandon !== null) {
+        abandon(new Error('The deflate stream was closed while data was being processed'));
+      }
+    }
+  }
+
+  _compress(data, fin, callback) {
+    const { takeover, windowBits } = directions(this.params, this._isServer).deflate;
+    if (this._deflate === null) {
+      const options = { ...this._options.zlibDeflateOptions, windowBits };
+      this._deflate = zlib.createDeflateRaw(options);
+      this._deflate.on('error', NOOP);
+    }
+    const stream = this._deflate;
+    const output = collect(stream, Infinity);
+
+    this._abandonDeflate = callback;
+    stream.write(data);
+    stream.flush(zlib.constants.Z_SYNC_FLUSH, () => {
+      if (stream !== this._deflate) return;
+      this._abandonDeflate = null;
+      const result = output.take();
+      if (fin && !takeover) stream.reset();
+      callback(null, fin ? result.subarray(0, result.length - TRAILER.length) : result);
+    });
+  }
+
+  _decompress(data, fin, callback) {
+    const { takeover, windowBits } = directions(this.params, this._isServer).inflate;
+    if (this._inflate === null) {
+      const options = { ...this._options.zlibInflateOptions, windowBits };
+      this._inflate = zlib.createInflateRaw(options);
+      this._inflate.on('error', NOOP);
+    }
+    const stream = this._inflate;
+    const output = collect(stream, this._maxPayload > 0 ? this._maxPayload : Infinity);
+    let settled = false;
+    const settle = (error, result) => {
+      if (settled) return;
+      settled = true;
+      stream.removeListener('error', fail);
+      if (error !== null || stream.readableEnded) {
+        // After a final block the next message begins a new stream.
+        stream.close();
+        if (this._inflate === stream) this._inflate = null;
+      } else if (fin && !takeover) {
+        stream.reset();
+      }
+      callback(error, result);
+    };
+    const fail = (error) => {
+      output.take();
+      error[kStatusCode] = INVALID_DATA;
+      settle(error);
+    };
+
+    stream.on('error', fail);
+    output.onExcess = () => {
+      output.take();
+      settle(errorOfCode('WS_ERR_UNSUPPORTED_MESSAGE_LENGTH'));
+    };
+    stream.write(data);
+    if (fin) stream.write(TRAILER);
+    stream.flush(() => {
+      if (!settled) settle(null, output.take());
+    });
+  }
+}
+
+/** Gathers what a stream puts out, up to a number of bytes. */
+function collect(stream, most) {
+  const chunks = [];
+  let length = 0;
+  const onData = (chunk) => {
+    chunks.push(chunk);
+    length += chunk.length;
+    if (length > most) output.onExcess();
+  };
+  const output = {
+    onExcess: null,
+    take() {
+      stream.removeListener('data', onData);
+      return Buffer.concat(chunks, length);
+    }
+  };
+  stream.on('data', onData);
+  return output;
 }
 
 function acceptOffer(offers, options) {

@@ -1,7 +1,8 @@
 // Decodes what arrives on a socket that stays with Node.
 //
 // Owns: the order in which the events of a chunk are emitted and the
-// backpressure while they are. The decoding is Rust's, called synchronously.
+// backpressure while they are. The decoding is Rust's, called synchronously;
+// compressed frames are inflated by the extension, off this thread.
 // Used by stream-transport.js and exported. Runs on: js. Tests: __test__/stream.
 
 'use strict';
@@ -12,25 +13,30 @@ const { Writable } = require('stream');
 const binding = require('./binding');
 const { layout } = require('./bridge');
 const { BINARY_TYPES, toBinaryType } = require('./binary-type');
-const { EMPTY_BUFFER } = require('./constants');
-const { violationError } = require('./errors');
-const { settingsFor } = require('./settings');
+const { EMPTY_BUFFER, PERMESSAGE_DEFLATE } = require('./constants');
+const { errorOfCode, violationError } = require('./errors');
+const { codecSettings } = require('./settings');
 
 const {
   EVENT_CLOSE,
+  EVENT_DEFLATED,
   EVENT_FRAGMENTS,
   EVENT_MESSAGE,
   EVENT_PING,
   EVENT_PONG,
   FLAG_BINARY,
   FLAG_BLOCK,
+  FLAG_FIN,
   RECORD_WORDS
 } = layout;
 
 const BLOCK_BIT = FLAG_BLOCK << 8;
 const BINARY_BIT = FLAG_BINARY << 8;
+const FIN_BIT = FLAG_FIN << 8;
 const MORE_BIT = 0x80000000;
 const HEADS = 64;
+// ws's number for waiting until a frame is inflated.
+const INFLATING = 5;
 
 const FastBuffer = Buffer[Symbol.species];
 
@@ -63,7 +69,11 @@ class Receiver extends Writable {
     this._maxPayload = options.maxPayload | 0;
     this._skipUTF8Validation = Boolean(options.skipUTF8Validation);
 
-    this._codec = new binding.Codec(settingsFor(options, this._isServer));
+    this._codec = new binding.Codec(codecSettings(options, this._isServer, this._extensions));
+    // What there is of a compressed message.
+    this._inflated = [];
+    this._inflatedLength = 0;
+    this._isInflating = false;
     this._boundaries = null;
     this._chunk = EMPTY_BUFFER;
     this._heads = null;
@@ -83,6 +93,11 @@ class Receiver extends Writable {
   set binaryType(type) {
     this._binaryType = type;
     this._codec.trackFragments(type === 'fragments');
+  }
+
+  /** 5 while a frame is being inflated, else 0. */
+  get _state() {
+    return this._isInflating ? INFLATING : 0;
   }
 
   _write(chunk, encoding, callback) {
@@ -116,7 +131,8 @@ class Receiver extends Writable {
       // What a listener throws goes to whoever wrote; the rest is emitted in a fresh turn.
       if (threw) setImmediate(resume, this);
     }
-    if (this._cursor === this._end && this._heads !== null) this._finishChunk(null);
+    const isDone = this._cursor === this._end && !this._isInflating;
+    if (isDone && this._heads !== null) this._finishChunk(null);
   }
 
   _finishChunk(error) {
@@ -150,6 +166,10 @@ class Receiver extends Writable {
       const data = isBinary ? toBinaryType(payload, boundaries, this._binaryType) : payload;
       return this._deliver('message', data, isBinary);
     }
+    if (tag === EVENT_DEFLATED) {
+      this._inflate(payload, (word & FIN_BIT) !== 0, (word & BINARY_BIT) !== 0);
+      return false;
+    }
     if (tag === EVENT_PING) return this._deliver('ping', payload);
     if (tag === EVENT_PONG) return this._deliver('pong', payload);
     if (tag === EVENT_FRAGMENTS) {
@@ -159,11 +179,68 @@ class Receiver extends Writable {
       this.emit('conclude', word >>> 16, payload);
       this.end();
     } else {
-      this._ended = true;
-      this._finishChunk(violationError(word >>> 16, heads[at + 3]));
+      this._fail(violationError(word >>> 16, heads[at + 3]));
       return false;
     }
     return true;
+  }
+
+  _fail(error) {
+    this._ended = true;
+    this._finishChunk(error);
+  }
+
+  /** Inflates a frame; the events after it wait. */
+  _inflate(payload, fin, isBinary) {
+    this._isInflating = true;
+    this._extensions[PERMESSAGE_DEFLATE].decompress(payload, fin, (error, data) => {
+      this._isInflating = false;
+      // The stream may have been destroyed meanwhile.
+      if (this._heads === null) return;
+      if (error) {
+        this._fail(error);
+        return;
+      }
+      this._inflated.push(data);
+      this._inflatedLength += data.length;
+      if (this._maxPayload > 0 && this._inflatedLength > this._maxPayload) {
+        this._fail(errorOfCode('WS_ERR_UNSUPPORTED_MESSAGE_LENGTH'));
+      } else if (!fin) {
+        resume(this);
+      } else if (!isBinary) {
+        this._deliverInflatedText();
+      } else if (this._deliver('message', this._takeInflated(true), true)) {
+        resume(this);
+      }
+    });
+  }
+
+  _deliverInflatedText() {
+    const text = this._takeInflated(false);
+    if (!this._skipUTF8Validation && !binding.isUtf8(text)) {
+      this._fail(errorOfCode('WS_ERR_INVALID_UTF8'));
+      return;
+    }
+    // COMPAT(ws 8.23): at once, also with `allowSynchronousEvents: false`.
+    let next = setImmediate.bind(null, resume);
+    try {
+      this._announce('message', text, false);
+      next = resume;
+    } finally {
+      next(this);
+    }
+  }
+
+  _takeInflated(isBinary) {
+    const { _inflated: parts, _inflatedLength: length } = this;
+    this._inflated = [];
+    this._inflatedLength = 0;
+    if (length === 0)
+      return isBinary ? toBinaryType(EMPTY_BUFFER, null, this._binaryType) : EMPTY_BUFFER;
+    const data = parts.length === 1 ? parts[0] : Buffer.concat(parts, length);
+    if (!isBinary) return data;
+    const lengths = Uint32Array.from(parts.map((part) => part.length).filter((bytes) => bytes > 0));
+    return toBinaryType(data, Buffer.from(lengths.buffer), this._binaryType);
   }
 
   _deliver(event, data, isBinary) {

@@ -5,7 +5,7 @@
 // PERF: the global is an accessor.
 const { Buffer } = require('buffer');
 
-const { isBlob } = require('./blob-gate');
+const { isBlob } = require('./send-gate');
 const { EMPTY_BUFFER } = require('./constants');
 const { isValidStatusCode } = require('./validation');
 

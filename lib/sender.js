@@ -8,14 +8,13 @@
 
 const { Buffer } = require('buffer');
 
-const { BlobGate, isBlob } = require('./blob-gate');
-const { NOOP, OPCODES } = require('./constants');
+const { SendGate, isBlob } = require('./send-gate');
+const { NOOP, OPCODES, PERMESSAGE_DEFLATE } = require('./constants');
+const { directions } = require('./compression');
 const { buildFrame } = require('./frame');
 const { byteLengthOf, closePayload, checkControlPayload, toBuffer } = require('./send-data');
 
 const { CONTINUATION, TEXT, BINARY, CLOSE, PING, PONG } = OPCODES;
-
-const [DEFAULT, GET_BLOB_DATA] = [0, 2];
 
 class Sender {
   /**
@@ -29,7 +28,9 @@ class Sender {
     this._maskBuffer = generateMask ? Buffer.alloc(4) : undefined;
     this._socket = socket;
     this._firstFragment = true;
-    this._gate = new BlobGate(
+    // Whether the message in progress is compressed.
+    this._compress = false;
+    this._gate = new SendGate(
       () => Boolean(socket.destroyed),
       (error) => this.onerror(error)
     );
@@ -51,18 +52,18 @@ class Sender {
     return buildFrame(data, options);
   }
 
-  /** 0, or 2 while a Blob is being read. */
+  /** 0, 1 while a message is being compressed, 2 while a Blob is being read. */
   get _state() {
-    return this._gate.isShut ? GET_BLOB_DATA : DEFAULT;
+    return this._gate.state;
   }
 
-  /** Bytes that wait for a Blob. */
+  /** Bytes that wait for a Blob or a compression. */
   get _bufferedBytes() {
     return this._gate.bytes;
   }
 
   get _queue() {
-    return this._gate._queue;
+    return this._gate.queue;
   }
 
   /**
@@ -109,11 +110,11 @@ class Sender {
    * @param {{binary: Boolean, compress: Boolean, fin: Boolean, mask: Boolean}} options
    * @param {Function} [callback]
    */
-  send(data, { binary, fin, mask }, callback) {
+  send(data, { binary, compress, fin, mask }, callback) {
     const opcode = !this._firstFragment ? CONTINUATION : binary ? BINARY : TEXT;
     const payload = typeof data === 'string' || isBlob(data) ? data : toBuffer(data);
     this._firstFragment = Boolean(fin);
-    this.writeFrame(opcode, payload, fin, mask, callback);
+    this.writeFrame(opcode, payload, fin, mask, callback, compress);
   }
 
   /**
@@ -124,17 +125,42 @@ class Sender {
    * @param {Boolean} fin
    * @param {Boolean} mask
    * @param {Function} [callback]
+   * @param {Boolean} [compress] For the first frame of a message: whether to compress the message
    */
-  writeFrame(opcode, data, fin, mask, callback) {
+  writeFrame(opcode, data, fin, mask, callback, compress) {
+    const isFirst = opcode === TEXT || opcode === BINARY;
+    if (isFirst) this._compress = this._compresses(data, compress);
+    const rsv1 = isFirst && this._compress;
+    const deflates = rsv1 || (opcode === CONTINUATION && this._compress);
+    const write = deflates
+      ? (payload) => this._deflate(opcode, payload, fin, mask, rsv1, callback)
+      : (payload) => this._write(opcode, payload, { fin, mask, rsv1 }, callback);
+
     if (isBlob(data)) {
-      const send = (bytes) => this._write(opcode, bytes, fin, mask, callback);
-      this._gate.read(data, send, callback);
+      this._gate.read(data, write, callback);
     } else if (this._gate.isShut) {
-      const send = () => this._write(opcode, data, fin, mask, callback);
-      this._gate.wait(byteLengthOf(data), send, callback);
+      this._gate.wait(byteLengthOf(data), () => write(data), callback);
     } else {
-      this._write(opcode, data, fin, mask, callback);
+      write(data);
     }
+  }
+
+  /** Whether a message that begins with these data is compressed. */
+  _compresses(data, wanted) {
+    const { [PERMESSAGE_DEFLATE]: extension } = this._extensions;
+    if (!wanted || !extension) return false;
+    const { deflate } = directions(extension.params, extension._isServer);
+    return deflate.takeover || byteLengthOf(data) >= extension._threshold;
+  }
+
+  _deflate(opcode, data, fin, mask, rsv1, callback) {
+    const { [PERMESSAGE_DEFLATE]: extension } = this._extensions;
+    this._gate.compress(
+      byteLengthOf(data),
+      (done) => extension.compress(data, fin, (error, result) => done(result)),
+      (result) => this._write(opcode, result, { fin, isOurs: true, mask, rsv1 }, callback),
+      callback
+    );
   }
 
   /** Runs something after all that was queued. */
@@ -143,7 +169,7 @@ class Sender {
     else act();
   }
 
-  _write(opcode, data, fin, mask, callback) {
+  _write(opcode, data, { fin, isOurs, mask, rsv1 }, callback) {
     const options = {
       fin,
       generateMask: this._generateMask,
@@ -151,9 +177,9 @@ class Sender {
       mask,
       maskBuffer: this._maskBuffer,
       opcode,
-      // What a user gave must not be masked in place; texts and close payloads are ours.
-      readOnly: typeof data !== 'string' && opcode !== CLOSE,
-      rsv1: false
+      // What a user gave must not be masked in place; texts and close payloads are ours, too.
+      readOnly: typeof data !== 'string' && opcode !== CLOSE && !isOurs,
+      rsv1
     };
     const length = typeof data === 'string' ? Buffer.byteLength(data) : undefined;
     this.sendFrame(buildFrame(data, options, length), callback);

@@ -1,27 +1,61 @@
-// The decoder settings of a WebSocket, as the words that Rust reads. Runs on: js.
+// The settings of a connection, as the words that Rust reads. Runs on: js.
 
 'use strict';
 
 const { layout } = require('./bridge');
+const { compressionSettings } = require('./compression');
+const { PERMESSAGE_DEFLATE } = require('./constants');
 
 const {
+  COMPRESSION_PASS_ON,
   SETTINGS_CLIENT,
+  SETTINGS_COMPRESSION,
   SETTINGS_FLAGS,
   SETTINGS_MAX_BUFFERED_CHUNKS,
   SETTINGS_MAX_FRAGMENTS,
   SETTINGS_MAX_PAYLOAD,
   SETTINGS_SKIP_UTF8_VALIDATION,
+  SETTINGS_THRESHOLD,
   SETTINGS_WORDS
 } = layout;
 
 /**
- * Limits are coerced to 32 bits as ws does it; what is not positive is no limit.
+ * The settings for a connection on a worker. Limits are coerced to 32 bits as ws does it; what is
+ * not positive is no limit.
  *
  * @param {Object} options
  * @param {Boolean} isServer
+ * @param {Object} [extensions] By name
  * @return {Uint32Array}
  */
-function settingsFor(options, isServer) {
+function settingsFor(options, isServer, extensions = {}) {
+  const words = decoderSettings(options, isServer);
+  const deflate = extensions[PERMESSAGE_DEFLATE];
+  if (deflate !== undefined) {
+    const { threshold, word } = compressionSettings(deflate, isServer);
+    words[SETTINGS_COMPRESSION] = word;
+    words[SETTINGS_THRESHOLD] = threshold;
+  }
+  return words;
+}
+
+/**
+ * The settings for a decoder on this thread, which leaves inflating to others.
+ *
+ * @param {Object} options
+ * @param {Boolean} isServer
+ * @param {Object} extensions By name
+ * @return {Uint32Array}
+ */
+function codecSettings(options, isServer, extensions) {
+  const words = decoderSettings(options, isServer);
+  if (extensions[PERMESSAGE_DEFLATE] !== undefined) {
+    words[SETTINGS_COMPRESSION] = COMPRESSION_PASS_ON;
+  }
+  return words;
+}
+
+function decoderSettings(options, isServer) {
   const words = new Uint32Array(SETTINGS_WORDS);
   words[SETTINGS_MAX_PAYLOAD] = Math.max(options.maxPayload | 0, 0);
   words[SETTINGS_MAX_FRAGMENTS] = Math.max(options.maxFragments | 0, 0);
@@ -31,4 +65,4 @@ function settingsFor(options, isServer) {
   return words;
 }
 
-module.exports = { settingsFor };
+module.exports = { codecSettings, settingsFor };

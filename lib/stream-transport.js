@@ -18,16 +18,17 @@ class StreamTransport {
    * @param {Buffer} head Bytes that were read already
    * @param {Object} options Of the WebSocket
    * @param {Boolean} isServer
+   * @param {Object} extensions By name
    */
-  constructor(socket, head, options, isServer) {
+  constructor(socket, head, options, isServer, extensions) {
     this.socket = socket;
     this.websocket = null;
     this._head = head;
     this._onData = (chunk) => {
       if (!this.receiver.write(chunk)) socket.pause();
     };
-    this.receiver = new Receiver({ ...options, binaryType: undefined, extensions: {}, isServer });
-    this.sender = new Sender(socket, {}, options.generateMask);
+    this.receiver = new Receiver({ ...options, binaryType: undefined, extensions, isServer });
+    this.sender = new Sender(socket, extensions, options.generateMask);
     this.sender.joins = true;
   }
 
@@ -110,8 +111,8 @@ class StreamTransport {
     }
   }
 
-  frame(opcode, data, fin, mask, callback) {
-    this.sender.writeFrame(opcode, data, fin, mask, callback);
+  frame(opcode, data, fin, mask, callback, compress) {
+    this.sender.writeFrame(opcode, data, fin, mask, callback, compress);
   }
 
   /** Finishes our side once all is written. */

@@ -4,6 +4,8 @@
 
 const { Buffer } = require('buffer');
 
+const { suitsWorkers } = require('./compression');
+const { PERMESSAGE_DEFLATE } = require('./constants');
 const StreamTransport = require('./stream-transport');
 const { settingsFor } = require('./settings');
 const { canTakeOver, takeOver } = require('./takeover');
@@ -18,15 +20,19 @@ const forced = process.env.FERROWS_TRANSPORT === 'stream';
  * @param {(String|Buffer)} preface What to write first
  * @param {Object} options Of the WebSocket
  * @param {Boolean} isServer
+ * @param {Object} extensions By name
  * @return {(NativeTransport|StreamTransport)}
  */
-function openTransport(socket, head, preface, options, isServer) {
-  // Workers make their own masking keys.
-  if (!forced && !options.generateMask && canTakeOver(socket)) {
-    return takeOver(socket, head, Buffer.from(preface), settingsFor(options, isServer));
+function openTransport(socket, head, preface, options, isServer, extensions) {
+  const { [PERMESSAGE_DEFLATE]: deflate } = extensions;
+  // Workers make their own masking keys and have their own zlib.
+  const suits = !options.generateMask && (!deflate || suitsWorkers(deflate._options));
+  if (!forced && suits && canTakeOver(socket)) {
+    const settings = settingsFor(options, isServer, extensions);
+    return takeOver(socket, head, Buffer.from(preface), settings);
   }
   if (preface.length > 0) socket.write(preface);
-  return new StreamTransport(socket, head, options, isServer);
+  return new StreamTransport(socket, head, options, isServer, extensions);
 }
 
 module.exports = { forced, openTransport };

@@ -8,6 +8,7 @@
 const { STATUS_CODES } = require('http');
 
 const NativeSocket = require('./native-socket');
+const { suitsWorkers } = require('./compression');
 const { kWebSocket } = require('./constants');
 const { settingsFor } = require('./settings');
 const { openTransport } = require('./transports');
@@ -52,8 +53,13 @@ class SocketTarget {
     this.socket.end(refusal(code, message || undefined, extra));
   }
 
-  accept(response, options) {
-    return openTransport(this.socket, this.head, response, options, true);
+  /** Whether messages can be compressed as options say: somebody can, a worker or Node's zlib. */
+  compresses() {
+    return true;
+  }
+
+  accept(response, options, extensions) {
+    return openTransport(this.socket, this.head, response, options, true, extensions);
   }
 }
 
@@ -87,8 +93,13 @@ class NativeTarget {
     this.transport.end(true);
   }
 
-  accept(response, options) {
-    this.transport.accept(settingsFor(options, true), response);
+  /** As above; these connections cannot leave their worker. */
+  compresses(options) {
+    return suitsWorkers(options);
+  }
+
+  accept(response, options, extensions) {
+    this.transport.accept(settingsFor(options, true, extensions), response);
     return this.transport;
   }
 }

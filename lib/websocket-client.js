@@ -2,7 +2,7 @@
 //
 // Owns: URL rules, the request, the checks on the response, the failure
 // sequences. Called by websocket.js. Runs on: js.
-// permessage-deflate is still to come (COMPAT.md).
+// Tests: __test__/differential/client.test.js, __test__/interop.
 
 'use strict';
 
@@ -13,9 +13,11 @@ const net = require('net');
 const tls = require('tls');
 const { randomBytes } = require('crypto');
 
+const PerMessageDeflate = require('./permessage-deflate');
 const WebSocket = require('./websocket');
+const extension = require('./extension');
 const { acceptKey } = require('./bridge');
-const { CLOSE_TIMEOUT } = require('./constants');
+const { CLOSE_TIMEOUT, PERMESSAGE_DEFLATE } = require('./constants');
 
 const PROTOCOL_VERSIONS = [8, 13];
 const TOKEN = /^[!#$%&'*+\-.0-9A-Z^_`|a-z~]+$/;
@@ -51,6 +53,7 @@ function connect(websocket, address, protocols, options) {
     maxPayload: 104857600,
     maxPendingAutoPongs: 60,
     maxRedirects: 10,
+    perMessageDeflate: true,
     protocolVersion: 13,
     skipUTF8Validation: false,
     ...options
@@ -120,16 +123,23 @@ function splitUnix({ pathname, search }) {
 /** Sends the request for one URL of the journey; `base` is what was asked for it. */
 function send(websocket, url, base, journey) {
   const key = randomBytes(16).toString('base64');
-  const options = requestOptions(url, journey, key);
+  const deflate = offerFor(journey.opts);
+  const options = requestOptions(url, journey, key, deflate);
   if (journey.opts.followRedirects) prepareRedirects(websocket, url, journey, options);
 
   const { request: makeRequest } = url.protocol === 'wss:' ? https : http;
   const request = makeRequest(options);
   websocket._req = request;
   if (websocket._redirects > 0) websocket.emit('redirect', websocket.url, request);
-  follow(websocket, request, key, base, journey);
+  follow(websocket, request, { base, deflate, journey, key });
   if (journey.opts.finishRequest) journey.opts.finishRequest(request, websocket);
   else request.end();
+}
+
+/** What is offered of permessage-deflate, or null. */
+function offerFor({ maxPayload, perMessageDeflate }) {
+  if (!perMessageDeflate) return null;
+  return new PerMessageDeflate({ ...perMessageDeflate, isServer: false, maxPayload });
 }
 
 /**
@@ -196,13 +206,16 @@ function checkProtocols(protocols) {
 
 // The headers that the handshake owns replace the user's of the same name; Host and
 // Authorization of the user win.
-function requestOptions(url, { headers, offered, opts }, key) {
+function requestOptions(url, { headers, offered, opts }, key, deflate) {
   const owned = {
     'Sec-WebSocket-Version': opts.protocolVersion,
     'Sec-WebSocket-Key': key,
     Connection: 'Upgrade',
     Upgrade: 'websocket'
   };
+  if (deflate !== null) {
+    owned['Sec-WebSocket-Extensions'] = extension.format({ [PERMESSAGE_DEFLATE]: deflate.offer() });
+  }
   if (offered.size > 0) owned['Sec-WebSocket-Protocol'] = [...offered].join(',');
   if (opts.origin) {
     owned[opts.protocolVersion < 13 ? 'Sec-WebSocket-Origin' : 'Origin'] = opts.origin;
@@ -243,7 +256,7 @@ function connectTls(options) {
   return tls.connect({ ...options, path: undefined, servername: name });
 }
 
-function follow(websocket, request, key, base, journey) {
+function follow(websocket, request, { base, deflate, journey, key }) {
   if (journey.opts.handshakeTimeout) {
     request.on('timeout', () => {
       fail(websocket, request, 'Opening handshake has timed out');
@@ -268,7 +281,7 @@ function follow(websocket, request, key, base, journey) {
     // A listener may have closed the WebSocket.
     if (websocket.readyState !== WebSocket.CONNECTING) return;
     websocket._req = null;
-    const problem = findProblem(websocket, response, key, journey.offered);
+    const problem = findProblem(websocket, response, key, journey.offered, deflate);
     if (problem !== null) {
       failWithSocket(websocket, socket, problem);
     } else {
@@ -277,8 +290,8 @@ function follow(websocket, request, key, base, journey) {
   });
 }
 
-/** What is wrong with a 101 response, or null. Notes the subprotocol. */
-function findProblem(websocket, response, key, offered) {
+/** What is wrong with a 101 response, or null. Notes the subprotocol and the extension. */
+function findProblem(websocket, response, key, offered, deflate) {
   const { headers } = response;
   const { upgrade } = headers;
   if (upgrade === undefined || upgrade.toLowerCase() !== 'websocket') {
@@ -296,9 +309,25 @@ function findProblem(websocket, response, key, offered) {
   } else if (offered.size > 0) {
     return 'Server sent no subprotocol';
   }
-  if (headers['sec-websocket-extensions'] !== undefined) {
+  const answer = headers['sec-websocket-extensions'];
+  return answer === undefined ? null : findExtensionProblem(websocket, answer, deflate);
+}
+
+function findExtensionProblem(websocket, answer, deflate) {
+  if (deflate === null) {
     return 'Server sent a Sec-WebSocket-Extensions header but no extension was requested';
   }
+  try {
+    const extensions = extension.parse(answer);
+    const names = Object.keys(extensions);
+    if (names.length !== 1 || names[0] !== PERMESSAGE_DEFLATE) {
+      return 'Server indicated an extension that was not requested';
+    }
+    deflate.accept(extensions[PERMESSAGE_DEFLATE]);
+  } catch {
+    return 'Invalid Sec-WebSocket-Extensions header';
+  }
+  websocket._extensions = { [PERMESSAGE_DEFLATE]: deflate };
   return null;
 }
 

@@ -12,10 +12,13 @@ const cluster = require('cluster');
 const http = require('http');
 
 const NativeListener = require('./native-listener');
+const PerMessageDeflate = require('./permessage-deflate');
 const WebSocket = require('./websocket');
+const extension = require('./extension');
 const subprotocol = require('./subprotocol');
 const { acceptKey } = require('./bridge');
-const { CLOSE_TIMEOUT } = require('./constants');
+const { suitsWorkers } = require('./compression');
+const { CLOSE_TIMEOUT, PERMESSAGE_DEFLATE } = require('./constants');
 const { forced } = require('./transports');
 const { NativeTarget, targetOf } = require('./upgrade-target');
 
@@ -161,8 +164,8 @@ class WebSocketServer extends EventEmitter {
   handleUpgrade(request, socket, head, callback) {
     const guard = () => socket.destroy();
     socket.on('error', guard);
-    negotiate(this, request, targetOf(socket, head), (protocols, key) => {
-      this.completeUpgrade({}, key, protocols, request, socket, head, (...results) => {
+    negotiate(this, request, targetOf(socket, head), (extensions, protocols, key) => {
+      this.completeUpgrade(extensions, key, protocols, request, socket, head, (...results) => {
         socket.removeListener('error', guard);
         callback(...results);
       });
@@ -182,16 +185,20 @@ class WebSocketServer extends EventEmitter {
    * @throws {Error} If the socket has a WebSocket already
    */
   completeUpgrade(extensions, key, protocols, request, socket, head, callback) {
-    complete(this, key, protocols, request, targetOf(socket, head), callback);
+    complete(this, extensions, key, protocols, request, targetOf(socket, head), callback);
   }
 }
 
-/** Native port mode, unless the process is a cluster worker or the port is no plain number. */
+/**
+ * Native port mode, unless the process is a cluster worker, the port is no plain number, or only
+ * Node's zlib can compress as the options ask.
+ */
 function listen(wss, options, callback) {
   const { backlog, host, port } = options;
   const plain = (typeof port === 'number' || typeof port === 'string') && /^\d+$/.test(port);
 
-  if (forced || cluster.isWorker || !plain || Number(port) > 65535) {
+  const suits = suitsWorkers(options.perMessageDeflate || {});
+  if (forced || cluster.isWorker || !plain || Number(port) > 65535 || !suits) {
     const server = http.createServer(requireUpgrade);
     server.listen(port, host, backlog, callback);
     return server;
@@ -204,8 +211,8 @@ function listen(wss, options, callback) {
       return;
     }
     const target = new NativeTarget(transport);
-    negotiate(wss, request, target, (protocols, key) => {
-      complete(wss, key, protocols, request, target, emit);
+    negotiate(wss, request, target, (extensions, protocols, key) => {
+      complete(wss, extensions, key, protocols, request, target, emit);
     });
   });
   return listener.listen({ backlog, host, port }, callback);
@@ -231,7 +238,7 @@ function emitClose(wss) {
   wss.emit('close');
 }
 
-/** The checks of an upgrade request, in ws's order. Calls `accept(protocols, key)` in the end. */
+/** The checks of an upgrade request, in ws's order. Calls `accept(extensions, protocols, key)`. */
 function negotiate(wss, request, target, accept) {
   const { headers, method } = request;
   const { upgrade } = headers;
@@ -264,8 +271,15 @@ function negotiate(wss, request, target, accept) {
     }
   }
 
+  let extensions;
+  try {
+    extensions = acceptExtensions(wss.options, headers['sec-websocket-extensions'], target);
+  } catch {
+    return refuse(400, 'Invalid or unacceptable Sec-WebSocket-Extensions header');
+  }
+
   const { verifyClient } = wss.options;
-  if (!verifyClient) return accept(protocols, key);
+  if (!verifyClient) return accept(extensions, protocols, key);
   const info = {
     origin: headers[version === 8 ? 'sec-websocket-origin' : 'origin'],
     secure: Boolean(request.socket.authorized || request.socket.encrypted),
@@ -273,14 +287,29 @@ function negotiate(wss, request, target, accept) {
   };
   if (verifyClient.length === 2) {
     wss.options.verifyClient(info, (verified, code, message, extra) => {
-      if (verified) accept(protocols, key);
+      if (verified) accept(extensions, protocols, key);
       else target.refuse(code || 401, message, extra);
     });
   } else if (wss.options.verifyClient(info)) {
-    accept(protocols, key);
+    accept(extensions, protocols, key);
   } else {
     target.refuse(401);
   }
+}
+
+/** What of an offer this server takes, by name. */
+function acceptExtensions({ maxPayload, perMessageDeflate }, header, target) {
+  const extensions = {};
+  if (!perMessageDeflate || header === undefined || !target.compresses(perMessageDeflate)) {
+    return extensions;
+  }
+  const { [PERMESSAGE_DEFLATE]: offers } = extension.parse(header);
+  if (offers !== undefined) {
+    const deflate = new PerMessageDeflate({ ...perMessageDeflate, isServer: true, maxPayload });
+    deflate.accept(offers);
+    extensions[PERMESSAGE_DEFLATE] = deflate;
+  }
+  return extensions;
 }
 
 function refuseClient(wss, request, target, code, message, extra) {
@@ -293,7 +322,7 @@ function refuseClient(wss, request, target, code, message, extra) {
   wss.emit('wsClientError', error, target.socket, request);
 }
 
-function complete(wss, key, protocols, request, target, callback) {
+function complete(wss, extensions, key, protocols, request, target, callback) {
   if (!target.usable) {
     target.destroy();
     return;
@@ -325,9 +354,16 @@ function complete(wss, key, protocols, request, target, callback) {
       websocket._protocol = protocol;
     }
   }
+  const { [PERMESSAGE_DEFLATE]: deflate } = extensions;
+  if (deflate) {
+    const value = extension.format({ [PERMESSAGE_DEFLATE]: [deflate.params] });
+    lines.push(`Sec-WebSocket-Extensions: ${value}`);
+    websocket._extensions = extensions;
+  }
   wss.emit('headers', lines, request);
 
-  const transport = target.accept(lines.concat('\r\n').join('\r\n'), wss.options);
+  const response = lines.concat('\r\n').join('\r\n');
+  const transport = target.accept(response, wss.options, extensions);
   websocket._open(transport, wss.options);
   if (wss.clients) {
     wss.clients.add(websocket);

@@ -14,13 +14,20 @@ const EventEmitter = require('events');
 const { mixInto } = require('./event-target');
 const { rootScope } = require('./bridge');
 const { BINARY_TYPES, toBinaryType } = require('./binary-type');
-const { EMPTY_BUFFER, OPCODES, READY_STATES, kStatusCode } = require('./constants');
+const {
+  EMPTY_BUFFER,
+  OPCODES,
+  PERMESSAGE_DEFLATE,
+  READY_STATES,
+  kStatusCode
+} = require('./constants');
 const { byteLengthOf, checkControlPayload, closePayload, toPayload } = require('./send-data');
 
 const { CONTINUATION, TEXT, BINARY, CLOSE, PING, PONG } = OPCODES;
 
 const [CONNECTING, OPEN, CLOSING, CLOSED] = [0, 1, 2, 3];
 const NO_OPTIONS = {};
+const NO_EXTENSIONS = Object.freeze({});
 const { hasOwnProperty } = Object.prototype;
 
 class WebSocket extends EventEmitter {
@@ -44,6 +51,7 @@ class WebSocket extends EventEmitter {
     this._closeMessage = EMPTY_BUFFER;
     this._closeTimer = null;
     this._errorEmitted = false;
+    this._extensions = NO_EXTENSIONS;
     this._failed = false;
     this._fragmenting = false;
     this._paused = false;
@@ -95,9 +103,13 @@ class WebSocket extends EventEmitter {
     return this._bufferedAmount + queued;
   }
 
-  /** @type {String} */
+  /**
+   * The names of the extensions agreed on, separated by commas.
+   *
+   * @type {String}
+   */
   get extensions() {
-    return '';
+    return Object.keys(this._extensions).join();
   }
 
   /** @type {Boolean} */
@@ -149,9 +161,8 @@ class WebSocket extends EventEmitter {
    */
   setSocket(socket, head, options) {
     this._open(
-      openTransport(socket, head, EMPTY_BUFFER, options, this._isServer),
-      options,
-      this._scope
+      openTransport(socket, head, EMPTY_BUFFER, options, this._isServer, this._extensions),
+      options
     );
   }
 
@@ -252,15 +263,22 @@ class WebSocket extends EventEmitter {
     if (this._readyState === OPEN && options === undefined && callback === undefined) {
       // PERF: the echo and fan-out benches spend their JavaScript time here.
       if (typeof data === 'string') {
-        this._transport.frame(this._opcode(TEXT, true), data, true, !this._isServer);
+        this._frame(TEXT, data);
         return;
       }
       if (Buffer.isBuffer(data)) {
-        this._transport.frame(this._opcode(BINARY, true), data, true, !this._isServer);
+        this._frame(BINARY, data);
         return;
       }
     }
     this._send(data, options, callback);
+  }
+
+  /** Sends a whole message, or the last fragment of one, as the defaults have it. */
+  _frame(opcode, data) {
+    const { _extensions: extensions, _transport: transport } = this;
+    const compress = extensions !== NO_EXTENSIONS && PERMESSAGE_DEFLATE in extensions;
+    transport.frame(this._opcode(opcode, true), data, true, !this._isServer, undefined, compress);
   }
 
   _send(data, options, callback) {
@@ -282,9 +300,17 @@ class WebSocket extends EventEmitter {
     const binary = own('binary') ? given.binary : typeof data !== 'string';
     const fin = own('fin') ? given.fin : true;
     const mask = own('mask') ? given.mask : !this._isServer;
+    const compress = PERMESSAGE_DEFLATE in this._extensions && (!own('compress') || given.compress);
     const payload = toPayload(data || EMPTY_BUFFER);
     const opcode = this._opcode(binary ? BINARY : TEXT, Boolean(fin));
-    this._transport.frame(opcode, payload, Boolean(fin), Boolean(mask), callback || undefined);
+    this._transport.frame(
+      opcode,
+      payload,
+      Boolean(fin),
+      Boolean(mask),
+      callback || undefined,
+      Boolean(compress)
+    );
   }
 
   /** The opcode of the next data frame: fragments after the first one continue it. */
@@ -324,6 +350,9 @@ class WebSocket extends EventEmitter {
   /** Tells that the connection is over. */
   emitClose() {
     this._readyState = CLOSED;
+    if (this._transport !== null && PERMESSAGE_DEFLATE in this._extensions) {
+      this._extensions[PERMESSAGE_DEFLATE].cleanup();
+    }
     if (this._release !== null) this._release(this);
     this.emit('close', this._closeCode, this._closeMessage);
   }

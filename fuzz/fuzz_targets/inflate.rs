@@ -1,3 +1,4 @@
+//! See `ferrows_fuzz::inflate`.
 #![no_main]
 
 libfuzzer_sys::fuzz_target!(|data: &[u8]| ferrows_fuzz::inflate(data));

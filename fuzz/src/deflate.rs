@@ -38,7 +38,7 @@ pub fn inflate(data: &[u8]) {
     // The same once more: the state after a message.
     wire.extend_from_within(..);
 
-    let limit = u64::from(limit) + bytes.len() as u64;
+    let limit = u64::from(limit) + bytes.len() as u64 + 1;
     let limited = run(config(limit), &wire, &[usize::MAX], false);
     let pieces = run(config(limit), &wire, &[1, 7, 3], false);
     assert_eq!(limited.events, pieces.events);
@@ -57,13 +57,14 @@ pub fn inflate(data: &[u8]) {
     if split.is_none() && bits % 8 == 7 {
         let whole = run(config(MOST as u64), &wire, &[usize::MAX], false);
         let stream = [bytes, &[0, 0, 0xff, 0xff]].concat();
-        // It wants a final block: an empty one, should there be none.
+        // It wants a final block: an empty one, should there be none. A block that was cut off goes
+        // on into these bytes instead.
         let ended = [&stream[..], &[3, 0]].concat();
         if let (Some(Event::Message { payload, .. }), Ok(expect)) = (
             whole.events.first(),
             decompress_to_vec_with_limit(&ended, MOST),
         ) {
-            assert_eq!(payload, &expect);
+            assert!(expect.starts_with(payload));
         }
     }
 }

@@ -189,14 +189,13 @@ impl Bridge {
     }
 
     /// Adds the payload of the next command that is flagged as a block. A Buffer that
-    /// `takeBlock` made is passed on by reference, others are copied.
+    /// `takeBlock` made is passed on by reference unless the worker is to read it itself
+    /// (`copy`): JavaScript may write to it meanwhile. Others are copied.
     #[napi]
-    pub fn attach(&self, lane: u32, bytes: &[u8]) -> Result<()> {
+    pub fn attach(&self, lane: u32, bytes: &[u8], copy: bool) -> Result<()> {
         let pool = &self.shared.environment.pool;
-        let block = self
-            .exposed
-            .find(bytes)
-            .unwrap_or_else(|| Block::copy_of(bytes, pool));
+        let exposed = self.exposed.find(bytes).filter(|_| !copy);
+        let block = exposed.unwrap_or_else(|| Block::copy_of(bytes, pool));
         self.lane(lane)?.attach(block);
         Ok(())
     }

@@ -1,11 +1,18 @@
-// Keeps what is sent in order while a Blob is being read.
+// Keeps what is sent in order while something takes its time: a Blob is being
+// read, a message is being compressed.
 //
-// Owns: the queue behind the Blob and the failure of all that is in it. Used by
+// Owns: the queue behind it and the failure of all that is in it. Used by
 // sender.js and native-transport.js. Runs on: js.
 
 'use strict';
 
 const { Buffer } = require('buffer');
+
+const CLOSED_WHILE_READING = 'The socket was closed while the blob was being read';
+const CLOSED_WHILE_COMPRESSING = 'The socket was closed while data was being compressed';
+
+/** What a gate waits for; ws's numbers. */
+const GATE_STATES = { OPEN: 0, DEFLATING: 1, READING_BLOB: 2 };
 
 /**
  * Whether a value is a Blob or a File, of whatever implementation.
@@ -24,7 +31,7 @@ function isBlob(value) {
   );
 }
 
-class BlobGate {
+class SendGate {
   /**
    * @param {Function} isClosed Whether nothing can be sent any more
    * @param {Function} onError Called with the error of a Blob that could not be read
@@ -32,10 +39,15 @@ class BlobGate {
   constructor(isClosed, onError) {
     this._isClosed = isClosed;
     this._onError = onError;
-    this._queue = [];
-    this.isShut = false;
+    this.queue = [];
+    this.state = GATE_STATES.OPEN;
     // Bytes that wait here.
     this.bytes = 0;
+  }
+
+  /** @type {Boolean} */
+  get isShut() {
+    return this.state !== GATE_STATES.OPEN;
   }
 
   /**
@@ -50,17 +62,16 @@ class BlobGate {
       this.wait(blob.size, () => this.read(blob, send, callback), callback);
       return;
     }
-    this.isShut = true;
+    this.state = GATE_STATES.READING_BLOB;
     this.bytes += blob.size;
+    // Outside of the promise, where an exception would be taken for a rejection.
     blob.arrayBuffer().then(
       (bytes) => {
         if (this._isClosed()) {
-          const error = new Error('The socket was closed while the blob was being read');
-          process.nextTick(fail, this, error, callback);
-          return;
+          process.nextTick(fail, this, new Error(CLOSED_WHILE_READING), callback);
+        } else {
+          process.nextTick(pass, this, blob.size, send, Buffer.from(bytes));
         }
-        // Outside of the promise, where an exception would be taken for a rejection.
-        process.nextTick(pass, this, blob.size, send, Buffer.from(bytes));
       },
       (error) => {
         process.nextTick(() => {
@@ -72,7 +83,24 @@ class BlobGate {
   }
 
   /**
-   * Queues something behind the Blob.
+   * Compresses data, then lets it and what came after it go on. The gate is open.
+   *
+   * @param {Number} bytes
+   * @param {Function} compress Called with a function to call when it is done, with the result
+   * @param {Function} send Called with the result
+   * @param {Function} [callback] Called with an error if it comes to nothing
+   */
+  compress(bytes, compress, send, callback) {
+    this.state = GATE_STATES.DEFLATING;
+    this.bytes += bytes;
+    compress((result) => {
+      if (this._isClosed()) fail(this, new Error(CLOSED_WHILE_COMPRESSING), callback);
+      else pass(this, bytes, send, result);
+    });
+  }
+
+  /**
+   * Queues something behind what the gate waits for.
    *
    * @param {Number} bytes
    * @param {Function} send
@@ -80,33 +108,33 @@ class BlobGate {
    */
   wait(bytes, send, callback) {
     this.bytes += bytes;
-    this._queue.push({ bytes, send, callback });
+    this.queue.push({ bytes, send, callback });
   }
 
   _release() {
-    while (!this.isShut && this._queue.length > 0) {
-      const { bytes, send } = this._queue.shift();
+    while (!this.isShut && this.queue.length > 0) {
+      const { bytes, send } = this.queue.shift();
       this.bytes -= bytes;
       send();
     }
   }
 }
 
-function pass(gate, size, send, bytes) {
-  gate.bytes -= size;
-  gate.isShut = false;
-  send(bytes);
+function pass(gate, bytes, send, result) {
+  gate.bytes -= bytes;
+  gate.state = GATE_STATES.OPEN;
+  send(result);
   gate._release();
 }
 
 function fail(gate, error, callback) {
-  const queue = gate._queue;
-  gate._queue = [];
-  gate.isShut = false;
+  const { queue } = gate;
+  gate.queue = [];
+  gate.state = GATE_STATES.OPEN;
   if (typeof callback === 'function') callback(error);
   for (const queued of queue) {
     if (typeof queued.callback === 'function') queued.callback(error);
   }
 }
 
-module.exports = { BlobGate, isBlob };
+module.exports = { SendGate, isBlob };
