@@ -13,12 +13,19 @@ const ON_BOTH_TRANSPORTS = ['api', 'differential', 'interop', 'robustness', 'str
   (folder) => `__test__/${folder}/`
 );
 
+// Not part of the workspace.
+const FUZZ_CRATE = ['--manifest-path', path.join('fuzz', 'Cargo.toml')];
+
 const STAGES = {
-  fmt: () => run('cargo', ['fmt', '--all', '--check']),
+  fmt: () =>
+    run('cargo', ['fmt', '--all', '--check']) &&
+    run('cargo', ['fmt', ...FUZZ_CRATE, '--check']),
   clippy: () => run('cargo', ['clippy', '--workspace', '--all-targets', '--', '-D', 'warnings']),
   // The protocol and the bridge must build without a runtime.
   layers: () => run('cargo', ['check', '-p', 'ferrows-core', '--no-default-features']),
   cargo: () => run('cargo', ['test', '--workspace']),
+  // A short run of the fuzz targets; the long ones are for `cargo fuzz` (CONTRIBUTING.md).
+  fuzz: () => run('cargo', ['test', ...FUZZ_CRATE]),
   build: () => run(process.execPath, [path.join('scripts', 'build.js')]),
   eslint: () => run(process.execPath, [...bin('eslint', 'bin', 'eslint.js'), '.']),
   prettier: () =>
@@ -29,7 +36,9 @@ const STAGES = {
   'jest-stream': () =>
     run(process.execPath, [...bin('jest', 'bin', 'jest.js'), ...ON_BOTH_TRANSPORTS], {
       FERROWS_TRANSPORT: 'stream'
-    })
+    }),
+  // Groups 1-7 and 10; `npm run autobahn` runs all.
+  autobahn: () => run(process.execPath, [path.join('autobahn', 'run.js'), '--quick'])
 };
 
 function option(name) {
