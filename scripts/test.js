@@ -18,8 +18,7 @@ const FUZZ_CRATE = ['--manifest-path', path.join('fuzz', 'Cargo.toml')];
 
 const STAGES = {
   fmt: () =>
-    run('cargo', ['fmt', '--all', '--check']) &&
-    run('cargo', ['fmt', ...FUZZ_CRATE, '--check']),
+    run('cargo', ['fmt', '--all', '--check']) && run('cargo', ['fmt', ...FUZZ_CRATE, '--check']),
   clippy: () => run('cargo', ['clippy', '--workspace', '--all-targets', '--', '-D', 'warnings']),
   // The protocol and the bridge must build without a runtime.
   layers: () => run('cargo', ['check', '-p', 'ferrows-core', '--no-default-features']),
