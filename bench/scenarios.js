@@ -14,6 +14,12 @@ const overTls = ({ mode, args }) => ({
   environment: { TLS: '1' }
 });
 
+const compressed = ({ mode, args }, takeover) => ({
+  mode,
+  args: [...args, '--deflate', takeover ? 'takeover' : 'no-takeover'],
+  environment: { DEFLATE: '1' }
+});
+
 module.exports = [
   { name: '1 connection, ping-pong', ...echo(1, 1, 64), target: 1 },
   { name: '64 connections', ...echo(64, 1, 64), target: 1.5, cpuTarget: 1 / 8 },
@@ -39,6 +45,24 @@ module.exports = [
     name: '8000 idle connections',
     mode: 'idle',
     args: ['--connections', 8000],
+    measure: 'residentEach',
+    unit: 'KiB each',
+    target: 1 / 4
+  },
+  {
+    name: 'compressed, 64 connections, 2 KiB',
+    ...compressed(echo(64, 1, 2048), false),
+    target: 3,
+    cpuTarget: 1 / 20
+  },
+  {
+    name: 'compressed with context takeover, 64 connections, 2 KiB',
+    ...compressed(echo(64, 1, 2048), true),
+    target: 2
+  },
+  {
+    name: '1000 idle connections that took their context over',
+    ...compressed({ mode: 'idle', args: ['--connections', 1000, '--size', 2048] }, true),
     measure: 'residentEach',
     unit: 'KiB each',
     target: 1 / 4

@@ -55,7 +55,7 @@ pub fn words_of<const N: usize>(bytes: &[u8]) -> [u32; N] {
 }
 
 #[cfg(test)]
-#[allow(clippy::unwrap_used, reason = "tests may panic")]
+#[allow(clippy::indexing_slicing, reason = "tests may panic")]
 mod tests {
     use super::*;
 

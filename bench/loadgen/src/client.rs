@@ -10,9 +10,9 @@ use socket2::{Domain, Socket, Type};
 
 use crate::wire::Wire;
 
-const REQUEST: &[u8] = b"GET /echo HTTP/1.1\r\nHost: localhost\r\nConnection: Upgrade\r\n\
+const REQUEST: &str = "GET /echo HTTP/1.1\r\nHost: localhost\r\nConnection: Upgrade\r\n\
     Upgrade: websocket\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\
-    Sec-WebSocket-Version: 13\r\n\r\n";
+    Sec-WebSocket-Version: 13\r\n";
 const MASK: [u8; 4] = [0x5a, 0x17, 0xc3, 0x88];
 
 /// A masked binary frame.
@@ -40,6 +40,14 @@ pub(crate) fn header(first: u8, length: usize, mask_bit: u8) -> Vec<u8> {
     }
 }
 
+/// What a server sends back, over and over.
+pub(crate) enum Expected {
+    /// These bytes.
+    Exactly(Vec<u8>),
+    /// Frames that begin with this byte, whatever is in them: compressed, it changes.
+    Frames(u8),
+}
+
 /// A TCP connection and where it is in the stream of expected frames.
 pub(crate) struct Client {
     pub(crate) stream: Wire,
@@ -47,6 +55,9 @@ pub(crate) struct Client {
     head: Vec<u8>,
     /// Position within the frame that is arriving.
     at: usize,
+    /// Where its length is not known beforehand: the header so far, the payload still to come.
+    frame_head: Vec<u8>,
+    missing: usize,
     /// Frames that are to be sent, and how far the first of them is.
     pending: usize,
     sent: usize,
@@ -60,6 +71,7 @@ impl Client {
         index: usize,
         abort: bool,
         tls: Option<&Arc<ClientConfig>>,
+        offer: Option<&str>,
     ) -> io::Result<Self> {
         let socket = Socket::new(Domain::IPV4, Type::STREAM, None)?;
         // A range of its own for each run: ports of the last one may still be in TIME_WAIT.
@@ -74,19 +86,24 @@ impl Client {
         socket.connect(&server.into())?;
         socket.set_nonblocking(true)?;
         let mut stream = Wire::new(TcpStream::from_std(socket.into()), tls)?;
-        stream.write_all(REQUEST)?;
+        let offer = offer.map_or(String::new(), |offer| {
+            format!("Sec-WebSocket-Extensions: {offer}\r\n")
+        });
+        stream.write_all(format!("{REQUEST}{offer}\r\n").as_bytes())?;
         Ok(Self {
             stream,
             open: false,
             head: Vec::new(),
             at: 0,
+            frame_head: Vec::new(),
+            missing: 0,
             pending: 0,
             sent: 0,
         })
     }
 
-    /// Reads everything that is there; returns how many frames equal to `expected` ended.
-    pub(crate) fn receive(&mut self, scratch: &mut [u8], expected: &[u8]) -> io::Result<usize> {
+    /// Reads everything that is there; returns how many frames as `expected` ended.
+    pub(crate) fn receive(&mut self, scratch: &mut [u8], expected: &Expected) -> io::Result<usize> {
         let mut frames = 0;
         loop {
             let read = match self.stream.read(scratch) {
@@ -108,7 +125,10 @@ impl Client {
                 bytes = &scratch[read - (self.head.len() - end - 4)..read];
                 self.head = Vec::new();
             }
-            frames += self.check(bytes, expected)?;
+            frames += match expected {
+                Expected::Exactly(frame) => self.check(bytes, frame)?,
+                Expected::Frames(first) => self.count(bytes, *first)?,
+            };
             // A short read has emptied a plain socket.
             if read < scratch.len() && !self.stream.is_tls() {
                 return Ok(frames);
@@ -130,6 +150,32 @@ impl Client {
                 self.at = 0;
                 frames += 1;
             }
+        }
+        Ok(frames)
+    }
+
+    fn count(&mut self, mut bytes: &[u8], first: u8) -> io::Result<usize> {
+        let mut frames = 0;
+        while let Some((byte, later)) = bytes.split_first() {
+            if self.missing > 0 {
+                let skipped = self.missing.min(bytes.len());
+                bytes = &bytes[skipped..];
+                self.missing -= skipped;
+                frames += usize::from(self.missing == 0);
+                continue;
+            }
+            self.frame_head.push(*byte);
+            bytes = later;
+            self.missing = match self.frame_head[..] {
+                [other, ..] if other != first => {
+                    return Err(io::Error::other("the server sent another kind of frame"));
+                }
+                [_, length @ 1..126] => usize::from(length),
+                [_, 126, high, low] => usize::from(u16::from_be_bytes([high, low])),
+                [_] | [_, 126] | [_, 126, _] => continue,
+                _ => return Err(io::Error::other("a frame of unexpected length")),
+            };
+            self.frame_head.clear();
         }
         Ok(frames)
     }

@@ -1,10 +1,11 @@
 //! Loads a WebSocket server on loopback and prints one JSON object.
 //!
 //! `ferrows-loadgen MODE --port N [--pid P] [--connections N] [--inflight N] [--size BYTES]
-//! [--seconds S] [--warmup S] [--tls 1]`, MODE one of echo, fanout, idle, connect. One thread, raw
+//! [--seconds S] [--warmup S] [--tls 1] [--deflate no-takeover|takeover]`, MODE one of echo, fanout, idle, connect. One thread, raw
 //! epoll, a closed loop: what comes back is checked and triggers the next message.
 
 mod client;
+mod deflate;
 mod process;
 mod run;
 mod wire;
@@ -27,6 +28,8 @@ struct Plan {
     seconds: Duration,
     warmup: Duration,
     tls: Option<Arc<ClientConfig>>,
+    /// What to offer of permessage-deflate; messages are compressed then.
+    offer: Option<&'static str>,
 }
 
 fn plan() -> Option<Plan> {
@@ -50,6 +53,11 @@ fn plan() -> Option<Plan> {
         size: number("--size", 64.0)? as usize,
         seconds: Duration::from_secs_f64(number("--seconds", 2.0)?),
         warmup: Duration::from_secs_f64(number("--warmup", 0.5)?),
+        offer: match options.get("--deflate").map(String::as_str) {
+            None => None,
+            Some("takeover") => Some(deflate::TAKEOVER),
+            Some(_) => Some(deflate::NO_TAKEOVER),
+        },
         tls: options.contains_key("--tls").then(wire::client_config),
     })
 }

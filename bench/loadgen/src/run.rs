@@ -6,13 +6,17 @@ use std::time::{Duration, Instant};
 use mio::{Events, Interest, Poll, Token};
 
 use crate::Plan;
-use crate::client::{Client, frame, header};
+use crate::client::{Client, Expected, frame, header};
+use crate::deflate;
 use crate::process::{self, Cpu};
 
 const SCRATCH: usize = 256 * 1024;
 const PATIENCE: Duration = Duration::from_secs(90);
 const BINARY: u8 = 0x82;
+const COMPRESSED_TEXT: u8 = 0xc1;
 const CLOSE: u8 = 0x88;
+/// A server may give memory back when connections have been silent for a while.
+const SILENCE: Duration = Duration::from_secs(3);
 
 struct Crowd {
     poll: Poll,
@@ -37,7 +41,8 @@ impl Crowd {
             for _ in 0..64 {
                 let index = crowd.clients.len();
                 if index < count {
-                    let mut client = Client::connect(plan.port, index, false, plan.tls.as_ref())?;
+                    let mut client =
+                        Client::connect(plan.port, index, false, plan.tls.as_ref(), plan.offer)?;
                     crowd.poll.registry().register(
                         client.stream.source(),
                         Token(index),
@@ -46,7 +51,7 @@ impl Crowd {
                     crowd.clients.push(client);
                 }
             }
-            crowd.turn(|_, _, _| Ok(()), &[0])?;
+            crowd.turn(|_, _, _| Ok(()), &Expected::Exactly(vec![0]))?;
             if Instant::now() > deadline {
                 return Err(io::Error::other("connecting took too long"));
             }
@@ -58,7 +63,7 @@ impl Crowd {
     fn turn(
         &mut self,
         mut on: impl FnMut(usize, &mut Client, usize) -> io::Result<()>,
-        expected: &[u8],
+        expected: &Expected,
     ) -> io::Result<()> {
         self.poll
             .poll(&mut self.events, Some(Duration::from_millis(100)))?;
@@ -120,12 +125,23 @@ impl Window {
     }
 }
 
-/// Every connection keeps `inflight` messages under way.
-pub(crate) fn echo(plan: &Plan) -> io::Result<String> {
+/// A message and what a server that echoes makes of it.
+fn echoed(plan: &Plan) -> io::Result<(Vec<u8>, Expected)> {
+    if plan.offer.is_some() {
+        let payload = deflate::compressed(&deflate::json(plan.size))?;
+        let one = frame(COMPRESSED_TEXT, &payload);
+        return Ok((one, Expected::Frames(COMPRESSED_TEXT)));
+    }
     let payload: Vec<u8> = (0..plan.size).map(|index| (index * 7 + 3) as u8).collect();
     let one = frame(BINARY, &payload);
+    let answer = [header(BINARY, plan.size, 0), payload].concat();
+    Ok((one, Expected::Exactly(answer)))
+}
+
+/// Every connection keeps `inflight` messages under way.
+pub(crate) fn echo(plan: &Plan) -> io::Result<String> {
+    let (one, expected) = echoed(plan)?;
     let burst = one.repeat(plan.inflight);
-    let expected = [header(BINARY, plan.size, 0), payload].concat();
     let mut crowd = Crowd::gather(plan, plan.connections)?;
     let mut latencies = Vec::new();
     let mut sent_at = Instant::now();
@@ -168,7 +184,7 @@ pub(crate) fn fanout(plan: &Plan) -> io::Result<String> {
         .collect();
     let one = frame(BINARY, &payload);
     let burst = one.repeat(plan.inflight);
-    let expected = [header(BINARY, plan.size, 0), payload].concat();
+    let expected = Expected::Exactly([header(BINARY, plan.size, 0), payload].concat());
     let mut crowd = Crowd::gather(plan, plan.connections)?;
     let speaker = crowd.clients.len() - 1;
     crowd.clients[speaker].send(plan.inflight, one.len(), &burst)?;
@@ -192,10 +208,29 @@ pub(crate) fn fanout(plan: &Plan) -> io::Result<String> {
     Ok(window.report(plan, ""))
 }
 
-/// Opens connections and measures the server's memory once it has calmed down.
+/// Opens connections and measures the server's memory once it has calmed down. With compression
+/// each one has exchanged messages before.
 pub(crate) fn idle(plan: &Plan) -> io::Result<String> {
     let before = process::resident(plan.pid);
-    let crowd = Crowd::gather(plan, plan.connections)?;
+    let mut crowd = Crowd::gather(plan, plan.connections)?;
+    if plan.offer.is_some() {
+        let (one, expected) = echoed(plan)?;
+        for client in &mut crowd.clients {
+            client.send(1, one.len(), &one)?;
+        }
+        let mut left = plan.connections;
+        let deadline = Instant::now() + PATIENCE;
+        while left > 0 && Instant::now() < deadline {
+            crowd.turn(
+                |_, client, frames| {
+                    left -= frames;
+                    client.send(0, one.len(), &one)
+                },
+                &expected,
+            )?;
+        }
+        std::thread::sleep(SILENCE);
+    }
     std::thread::sleep(plan.seconds);
     let grown = process::resident(plan.pid).saturating_sub(before) as f64;
     let each = grown / crowd.clients.len() as f64;
@@ -204,15 +239,21 @@ pub(crate) fn idle(plan: &Plan) -> io::Result<String> {
     ))
 }
 
-/// Connects, upgrades, says close and goes, as often as possible.
+/// Connects, upgrades, says close and goes, as often as possible. With compression it exchanges a
+/// message and goes without a word.
 pub(crate) fn connect(plan: &Plan) -> io::Result<String> {
     let mut poll = Poll::new()?;
     let mut events = Events::with_capacity(1024);
     let mut scratch = vec![0; SCRATCH];
-    let close = frame(CLOSE, &1000_u16.to_be_bytes());
-    let expected = [header(CLOSE, 2, 0), 1000_u16.to_be_bytes().to_vec()].concat();
+    let (last, expected) = if plan.offer.is_some() {
+        echoed(plan)?
+    } else {
+        let code = 1000_u16.to_be_bytes();
+        let answer = [header(CLOSE, 2, 0), code.to_vec()].concat();
+        (frame(CLOSE, &code), Expected::Exactly(answer))
+    };
     let open = |poll: &Poll, slot: usize, serial: usize| -> io::Result<Client> {
-        let mut client = Client::connect(plan.port, serial, true, plan.tls.as_ref())?;
+        let mut client = Client::connect(plan.port, serial, true, plan.tls.as_ref(), plan.offer)?;
         poll.registry()
             .register(client.stream.source(), Token(slot), Interest::READABLE)?;
         Ok(client)
@@ -229,7 +270,7 @@ pub(crate) fn connect(plan: &Plan) -> io::Result<String> {
             let was_open = client.open;
             let frames = client.receive(&mut scratch, &expected)?;
             if client.open && !was_open {
-                client.send(1, close.len(), &close)?;
+                client.send(1, last.len(), &last)?;
             }
             if frames > 0 {
                 window.count += 1;
@@ -238,5 +279,5 @@ pub(crate) fn connect(plan: &Plan) -> io::Result<String> {
             }
         }
     }
-    Ok(window.report(plan, ""))
+    Ok(window.report(plan, &format!(",\"connections\":{made}")))
 }
