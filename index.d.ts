@@ -469,7 +469,7 @@ declare namespace WebSocket {
     sendFrame(list: (Buffer | string)[], callback?: (error?: Error) => void): void;
   }
 
-  /** The negotiation of permessage-deflate. */
+  /** permessage-deflate (RFC 7692): its negotiation, and compression by Node's zlib. */
   class PerMessageDeflate {
     static readonly extensionName: string;
     /** The parameters agreed on, null before. */
@@ -478,6 +478,20 @@ declare namespace WebSocket {
     /** Accepts an offer or an answer. Throws if there is none to accept. */
     accept(configurations: Record<string, (string | true)[]>[]): Record<string, true | number>;
     offer(): Record<string, true | number>;
+    /** Lets go of the zlib streams. */
+    cleanup(): void;
+    /** Compresses the payload of a frame; one call at a time. */
+    compress(
+      data: Buffer | string,
+      fin: boolean,
+      callback: (error: Error | null, result?: Buffer) => void
+    ): void;
+    /** Decompresses the payload of a frame; one call at a time. */
+    decompress(
+      data: Buffer,
+      fin: boolean,
+      callback: (error: Error | null, result?: Buffer) => void
+    ): void;
   }
 
   /** The grammar of Sec-WebSocket-Extensions. */
