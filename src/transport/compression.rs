@@ -13,7 +13,7 @@ use super::connection::Connection;
 use super::core::Core;
 
 /// A connection that was silent for one to two of these keeps its history only.
-/// PERF: going on costs one pass over that history (up to 32 KiB, some 30 µs).
+/// Going on costs one pass over that history, up to 32 KiB.
 const INTERVAL: Duration = Duration::from_secs(1);
 
 /// So many streams at once are worth telling the system's allocator to return their pages: by

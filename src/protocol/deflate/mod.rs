@@ -13,8 +13,8 @@
 //!                                                   goes to the pool
 //! ```
 //!
-//! A stream costs 50 KiB (inflate) or 330 KiB (deflate); a history at most the
-//! window, and no more than what the connection has carried so far.
+//! Both streams of a connection take some 350 KiB; a history at most the window,
+//! and no more than what the connection has carried so far.
 
 mod claim;
 mod deflater;
