@@ -175,8 +175,7 @@ function redirect(websocket, request, location, base, journey) {
     fail(websocket, request, 'Maximum redirects exceeded');
     return;
   }
-  request[kAborted] = true;
-  request.destroy();
+  giveUp(request);
   let address;
   let url;
   try {
@@ -349,12 +348,17 @@ function failWithSocket(websocket, socket, message) {
   socket.destroy(new Error(message));
 }
 
+/** COMPAT(ws 8.23): abort() and not destroy(): 'abort' and `aborted` can be seen. */
+function giveUp(request) {
+  request[kAborted] = true;
+  request.abort();
+}
+
 function fail(websocket, request, message) {
   websocket._readyState = WebSocket.CLOSING;
   const error = new Error(message);
   Error.captureStackTrace(error, fail);
-  request[kAborted] = true;
-  request.destroy();
+  giveUp(request);
   if (request.socket && !request.socket.destroyed) request.socket.destroy();
   process.nextTick(emitErrorAndClose, websocket, error);
 }

@@ -130,12 +130,7 @@ describe('requests', () => {
         trace.push(anonymous(head));
         return 'HTTP/1.1 400 Bad Request\r\nContent-Length: 0\r\n\r\n';
       });
-      const deflate = { perMessageDeflate: false };
-      const websocket = new WebSocket(
-        server.url + target,
-        protocols instanceof Set ? Object.assign(protocols, deflate) : protocols,
-        { ...deflate, ...options }
-      );
+      const websocket = new WebSocket(server.url + target, protocols, { ...options });
       watch(websocket, trace);
       await over(websocket);
       await server.close();
@@ -150,7 +145,7 @@ describe('requests', () => {
     const url = new URL(server.url.replace('ws:', 'http:'));
     url.username = 'u%40x';
     url.password = 'p w';
-    const websocket = new WebSocket(url, { perMessageDeflate: false, auth: 'other' });
+    const websocket = new WebSocket(url, { auth: 'other' });
     trace.push(anonymous(websocket.url), url.protocol, websocket._req !== null);
     watch(websocket, trace);
     await over(websocket);
@@ -187,14 +182,13 @@ describe('requests', () => {
       },
       { localAddress: '127.0.0.1', family: 4 }
     ]) {
-      const websocket = new WebSocket(server.url, { perMessageDeflate: false, ...options });
+      const websocket = new WebSocket(server.url, { ...options });
       watch(websocket, trace);
       await once(websocket, 'open');
       websocket.terminate();
       await over(websocket);
     }
     const named = new WebSocket(`ws://some.name:${server.port}`, {
-      perMessageDeflate: false,
       lookup: (host, options, callback) => {
         trace.push(`lookup ${host}`);
         const address = '127.0.0.1';
@@ -225,7 +219,7 @@ describe('requests', () => {
       `ws+unix:${file}:`,
       `ws+unix:${file}x:/`
     ]) {
-      const websocket = new WebSocket(url, { perMessageDeflate: false });
+      const websocket = new WebSocket(url);
       watch(websocket, trace);
       await over(websocket);
     }
@@ -285,7 +279,7 @@ describe('responses', () => {
   for (const [title, [answer, protocols]] of Object.entries(table)) {
     same(title, async (WebSocket, trace) => {
       const server = await answeringServer(answer);
-      const websocket = new WebSocket(server.url, protocols, { perMessageDeflate: false });
+      const websocket = new WebSocket(server.url, protocols);
       watch(websocket, trace);
       websocket.on('open', () => {
         process.nextTick(() => trace.push('tick after open'));
@@ -299,7 +293,7 @@ describe('responses', () => {
 
   same('silence', async (WebSocket, trace) => {
     const server = await answeringServer(() => null);
-    const options = { handshakeTimeout: 30, perMessageDeflate: false };
+    const options = { handshakeTimeout: 30 };
     const websocket = new WebSocket(server.url, options);
     watch(websocket, trace);
     await over(websocket);
@@ -308,7 +302,7 @@ describe('responses', () => {
 
   same("an 'unexpected-response' listener takes over", async (WebSocket, trace) => {
     const server = await answeringServer(() => 'HTTP/1.1 401 No\r\nContent-Length: 2\r\n\r\nno');
-    const websocket = new WebSocket(server.url, { perMessageDeflate: false });
+    const websocket = new WebSocket(server.url);
     const note = watch(websocket, trace);
     const [request, response] = await once(websocket, 'unexpected-response');
     note('unexpected', response.statusCode, request === websocket._req);
@@ -326,7 +320,9 @@ describe('giving up', () => {
   for (const method of ['close', 'terminate']) {
     same(`${method}() while connecting`, async (WebSocket, trace) => {
       const server = await answeringServer(() => null);
-      const websocket = new WebSocket(server.url, { perMessageDeflate: false });
+      const websocket = new WebSocket(server.url);
+      const { _req: request } = websocket;
+      request.on('abort', () => trace.push('abort'));
       const note = watch(websocket, trace);
       websocket[method](1234567);
       note('called');
@@ -339,12 +335,13 @@ describe('giving up', () => {
         }
       }
       await over(websocket);
+      trace.push(request.aborted, request.destroyed);
       await server.close();
     });
 
     same(`${method}() in the upgrade event`, async (WebSocket, trace) => {
       const server = await answeringServer(({ accept }) => switching(accept));
-      const websocket = new WebSocket(server.url, { perMessageDeflate: false });
+      const websocket = new WebSocket(server.url);
       watch(websocket, trace);
       websocket.on('upgrade', () => websocket[method]());
       await over(websocket);
@@ -357,7 +354,6 @@ describe('giving up', () => {
     for (const opened of [false, true]) {
       const controller = new AbortController();
       const websocket = new WebSocket(server.url, {
-        perMessageDeflate: false,
         signal: controller.signal
       });
       watch(websocket, trace);
@@ -375,7 +371,7 @@ describe('giving up', () => {
   same('nobody listens there', async (WebSocket, trace) => {
     const server = await answeringServer(() => null);
     await server.close();
-    const websocket = new WebSocket(server.url, { perMessageDeflate: false });
+    const websocket = new WebSocket(server.url);
     watch(websocket, trace);
     await over(websocket);
   });
@@ -386,7 +382,7 @@ describe('redirects', () => {
   const secret = {
     headers: { Authorization: 'mine', Cookie: 'c=1', Host: 'example.com', 'X-Own': '1' }
   };
-  const options = { followRedirects: true, perMessageDeflate: false, ca: credentials.cert };
+  const options = { followRedirects: true, ca: credentials.cert };
 
   /** Two http servers and an https one; paths tell where to go next. */
   async function world(trace) {
