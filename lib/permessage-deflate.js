@@ -54,8 +54,9 @@ class PerMessageDeflate {
     this._threshold = threshold !== undefined ? threshold : DEFAULT_THRESHOLD;
     this._deflate = null;
     this._inflate = null;
-    // What to call if the stream is closed under a running operation.
+    // What to call if a stream is closed under a running operation.
     this._abandonDeflate = null;
+    this._abandonInflate = null;
     /** The parameters agreed on, null before. */
     this.params = null;
 
@@ -116,9 +117,11 @@ class PerMessageDeflate {
    */
   compress(data, fin, callback) {
     limiter.add((done) => {
-      this._compress(data, fin, (error, result) => {
-        done();
-        callback(error, result);
+      run(done, () => {
+        this._compress(data, fin, (error, result) => {
+          done();
+          callback(error, result);
+        });
       });
     });
   }
@@ -132,9 +135,13 @@ class PerMessageDeflate {
    */
   decompress(data, fin, callback) {
     limiter.add((done) => {
-      this._decompress(data, fin, (error, result) => {
-        done();
-        callback(error, result);
+      this._abandonInflate = done;
+      run(done, () => {
+        this._decompress(data, fin, (error, result) => {
+          this._abandonInflate = null;
+          done();
+          callback(error, result);
+        });
       });
     });
   }
@@ -142,8 +149,11 @@ class PerMessageDeflate {
   /** Lets go of the zlib streams. */
   cleanup() {
     if (this._inflate !== null) {
+      const { _abandonInflate: abandon } = this;
       this._inflate.close();
-      this._inflate = null;
+      this._inflate = this._abandonInflate = null;
+      // COMPAT(ws 8.23): nobody is told.
+      if (abandon !== null) abandon();
     }
     if (this._deflate !== null) {
       const { _abandonDeflate: abandon } = this;
@@ -215,6 +225,16 @@ class PerMessageDeflate {
     stream.flush(() => {
       if (!settled) settle(null, output.take());
     });
+  }
+}
+
+/** Runs a job of the limiter; zlib may throw, at its options for one. */
+function run(done, job) {
+  try {
+    job();
+  } catch (error) {
+    done();
+    throw error;
   }
 }
 

@@ -123,6 +123,21 @@ describe.each(all)('PerMessageDeflate of %s', (name, library) => {
   });
 });
 
+test('operations that come to nothing do not use the limit of the process up', async () => {
+  const { ferrows } = libraries;
+  for (let i = 0; i < 20; i++) {
+    const refused = agreed(ferrows, { zlibDeflateOptions: { level: 99 } });
+    expect(() => refused.compress(Buffer.from('x'), true, () => {})).toThrow('out of range');
+    const closed = agreed(ferrows, {});
+    closed.decompress(Buffer.from('f248cdc9c90700', 'hex'), true, () => {});
+    closed.cleanup();
+  }
+  const deflate = agreed(ferrows, {});
+  const [, result] = await outcome(deflate, 'decompress', Buffer.from([0]), true);
+  expect(result).toHaveLength(0);
+  deflate.cleanup();
+});
+
 describe.each(all)('Sender of %s with compression', (name, library) => {
   function connected(options, params) {
     const deflate = agreed(library, { isServer: true, threshold: 0, ...options }, params);
