@@ -14,14 +14,16 @@ use std::time::Duration;
 use futures::FutureExt;
 use tokio::io::ReadBuf;
 
+use super::compression::Streams;
 use super::core::{Core, Slot};
 use super::events::{LaneState, RecordSink};
+use super::outgoing::{CLOSE_OPCODE, FrameStart, Outgoing};
 use super::settings::Settings;
 use super::stream::Stream;
 use super::write_queue::WriteQueue;
+use crate::bridge::SlotId;
 use crate::bridge::layout::event;
-use crate::bridge::{Block, SlotId};
-use crate::protocol::{Config, Decoder, Deflater, encode_frame, encode_header};
+use crate::protocol::{Config, Decoder, encode_frame, encode_header};
 
 /// Reads of one connection before others get their turn.
 const READS_PER_POLL: usize = 8;
@@ -29,34 +31,7 @@ const READS_PER_POLL: usize = 8;
 const REFERENCE_MINIMUM: usize = 16 * 1024;
 /// A buffer for compressed payloads that has grown beyond this is not kept.
 const DEFLATED_KEPT: usize = 256 * 1024;
-const CONTINUATION_OPCODE: u8 = 0;
-const CLOSE_OPCODE: u8 = 8;
 const INTERNAL_ERROR: u16 = 1011;
-
-/// A payload on its way out.
-pub(crate) enum Outgoing<'a> {
-    Inline(&'a [u8]),
-    Block(Block),
-}
-
-impl Outgoing<'_> {
-    pub(crate) fn as_slice(&self) -> &[u8] {
-        match self {
-            Self::Inline(bytes) => bytes,
-            Self::Block(block) => block.as_slice(),
-        }
-    }
-}
-
-/// The parts of a frame that are not its payload.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct FrameStart {
-    pub(crate) fin: bool,
-    pub(crate) opcode: u8,
-    pub(crate) mask: Option<[u8; 4]>,
-    /// First frame of a message: compress the message if that was negotiated.
-    pub(crate) compress: bool,
-}
 
 #[derive(Debug)]
 pub(crate) struct Connection {
@@ -69,8 +44,7 @@ pub(crate) struct Connection {
 struct State {
     stream: Option<Stream>,
     decoder: Decoder,
-    /// There if permessage-deflate was negotiated.
-    deflater: Option<Box<Deflater>>,
+    streams: Streams,
     queue: Option<Box<WriteQueue>>,
     /// Bytes written since the beginning, plus what compression has saved: so many of the bytes
     /// that JavaScript queued are done with.
@@ -87,10 +61,6 @@ struct State {
     close_after_end: bool,
     /// Queued in [`Core::dirty`].
     dirty: bool,
-    /// Listed in [`Core::warm`], as a holder of a compressed stream.
-    warm: bool,
-    /// The compressed streams were used since they were last looked at.
-    used: bool,
     /// We are the client.
     client: bool,
 }
@@ -118,9 +88,7 @@ impl Connection {
             state: RefCell::new(State {
                 stream: Some(stream),
                 decoder: Decoder::new(config),
-                deflater: settings
-                    .deflate
-                    .map(|options| Box::new(Deflater::new(options))),
+                streams: Streams::new(settings.deflate),
                 queue: None,
                 written: 0,
                 waker: None,
@@ -130,8 +98,6 @@ impl Connection {
                 ended: false,
                 close_after_end: false,
                 dirty: false,
-                warm: false,
-                used: false,
                 client,
             }),
         });
@@ -161,7 +127,7 @@ impl Connection {
     ) {
         let mut deflated = core.deflated.take();
         if self.deflate(core, frame, payload.as_slice(), &mut deflated) {
-            let rsv1 = frame.opcode != CONTINUATION_OPCODE;
+            let rsv1 = frame.begins_message();
             self.queue_encoded(core, frame, rsv1, Outgoing::Inline(&deflated), ack);
         } else {
             self.queue_encoded(core, frame, false, payload, ack);
@@ -181,18 +147,13 @@ impl Connection {
         out: &mut Vec<u8>,
     ) -> bool {
         let mut state = self.state.borrow_mut();
-        if state.stream.is_none() || state.ending || frame.opcode >= CLOSE_OPCODE {
+        if state.stream.is_none() || state.ending {
             return false;
         }
-        let Some(deflater) = &mut state.deflater else {
-            return false;
-        };
-        let first = frame.opcode != CONTINUATION_OPCODE;
-        if !deflater.decides(first, frame.compress, payload.len()) {
+        if !state.streams.deflate(core, frame, payload, out) {
             return false;
         }
-        deflater.deflate(payload, frame.fin, out, &mut core.zlib.borrow_mut());
-        state.written += wire_length(frame, payload) - wire_length(frame, out);
+        state.written += frame.wire_length(payload) - frame.wire_length(out);
         self.note_use(core, &mut state);
         true
     }
@@ -407,17 +368,7 @@ impl Connection {
     /// Lists a connection that holds compressed streams, for their memory to be given back when
     /// it falls silent.
     fn note_use(self: &Rc<Self>, core: &Rc<Core>, state: &mut State) {
-        if !state.decoder.holds_stream()
-            && !state
-                .deflater
-                .as_ref()
-                .is_some_and(|deflater| deflater.holds_stream())
-        {
-            return;
-        }
-        state.used = true;
-        if !state.warm {
-            state.warm = true;
+        if state.streams.note_use(&state.decoder) {
             super::compression::watch(core, Rc::clone(self));
         }
     }
@@ -426,18 +377,13 @@ impl Connection {
     /// `false` while they have to be looked at again.
     pub(crate) fn park(&self, core: &Core) -> bool {
         let mut state = self.state.borrow_mut();
-        if state.stream.is_some() {
-            if std::mem::take(&mut state.used) || !state.decoder.park(&mut self.sink(core)) {
-                return false;
-            }
-            if let Some(deflater) = &mut state.deflater
-                && !deflater.park(&mut core.zlib.borrow_mut())
-            {
-                return false;
-            }
-        }
-        state.warm = false;
-        true
+        let State {
+            stream,
+            streams,
+            decoder,
+            ..
+        } = &mut *state;
+        stream.is_none() || streams.park(decoder, core, &mut self.sink(core))
     }
 
     fn sink<'a>(&'a self, core: &'a Core) -> RecordSink<'a> {
@@ -535,9 +481,7 @@ impl Connection {
         }
         state.release_queue(core);
         state.decoder.finish(&mut self.sink(core));
-        if let Some(mut deflater) = state.deflater.take() {
-            deflater.finish(&mut core.zlib.borrow_mut());
-        }
+        state.streams.finish(core);
         state.wake();
         self.lane.push(self.id, event::GONE, 0, errno);
     }
@@ -570,12 +514,6 @@ async fn drive(core: Rc<Core>, connection: Rc<Connection>) {
     if AssertUnwindSafe(polling).catch_unwind().await.is_err() {
         connection.abandon(&core);
     }
-}
-
-/// Bytes of a frame with this payload, header included.
-fn wire_length(frame: FrameStart, payload: &[u8]) -> i64 {
-    let header = encode_header(true, false, 0, frame.mask, payload.len() as u64);
-    (header.as_slice().len() + payload.len()) as i64
 }
 
 /// Socket options and half-closing may fail on a socket that is already dead; reading tells.

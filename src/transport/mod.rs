@@ -17,6 +17,7 @@ mod connection;
 mod core;
 mod events;
 mod listener;
+mod outgoing;
 mod pool;
 mod records;
 mod settings;

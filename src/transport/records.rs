@@ -9,10 +9,11 @@ use std::rc::Rc;
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::time::Duration;
 
-use super::connection::{Connection, FrameStart, Outgoing};
+use super::connection::Connection;
 use super::core::{Core, Slot};
 use super::events::LaneState;
 use super::listener::{Incoming, Listening};
+use super::outgoing::{FrameStart, Outgoing};
 use super::settings::Settings;
 use super::stream::Stream;
 use super::takeover::OwnedStream;
