@@ -404,6 +404,39 @@ test('ws and ferrows understand each other, both ways, whatever is agreed on', a
   }
 });
 
+test('a connection that was silent goes on with its context', async () => {
+  const { ferrows, ws } = libraries;
+  // Workers give the memory of silent connections back after one to two seconds.
+  const silence = () => new Promise((resolve) => setTimeout(resolve, 2300));
+  const message = JSON.stringify(process.config);
+  for (const [Server, Client] of [
+    [ferrows, ws],
+    [ws, ferrows]
+  ]) {
+    const options = { port: 0, host: '127.0.0.1', perMessageDeflate: true };
+    const wss = new Server.Server(options);
+    await once(wss, 'listening');
+    const sizes = [];
+    wss.on('connection', (websocket) => {
+      websocket.on('message', (data) => websocket.send(data.toString()));
+    });
+    const client = new Client(`ws://127.0.0.1:${wss.address().port}`);
+    await once(client, 'open');
+    for (let round = 0; round < 4; round++) {
+      const before = client._socket.bytesRead;
+      client.send(message);
+      const [data] = await once(client, 'message');
+      expect(data.toString()).toBe(message);
+      sizes.push(client._socket.bytesRead - before);
+      if (round % 2 === 0) await silence();
+    }
+    // Only Node's own socket counts what a ferrows server sent.
+    if (Client === ws) expect(Math.max(...sizes.slice(1))).toBeLessThan(sizes[0] / 2);
+    client.terminate();
+    await new Promise((resolve) => wss.close(resolve));
+  }
+}, 20000);
+
 test('an upgrade of a plain http server may change the options for one connection', async () => {
   const { ferrows } = libraries;
   const wss = new ferrows.Server({ noServer: true, perMessageDeflate: false });
