@@ -132,6 +132,10 @@ class Sender {
     if (isFirst) this._compress = this._compresses(data, compress);
     const rsv1 = isFirst && this._compress;
     const deflates = rsv1 || (opcode === CONTINUATION && this._compress);
+    if (!deflates && !this._gate.isShut && !isBlob(data)) {
+      this._write(opcode, data, { fin, mask, rsv1 }, callback);
+      return;
+    }
     const write = deflates
       ? (payload) => this._deflate(opcode, payload, fin, mask, rsv1, callback)
       : (payload) => this._write(opcode, payload, { fin, mask, rsv1 }, callback);
