@@ -129,16 +129,16 @@ class Sender {
    */
   writeFrame(opcode, data, fin, mask, callback, compress) {
     const isFirst = opcode === TEXT || opcode === BINARY;
-    if (isFirst) this._compress = this._compresses(data, compress);
+    if (isFirst) this._compress = Boolean(compress) && this._compresses(data);
     const rsv1 = isFirst && this._compress;
     const deflates = rsv1 || (opcode === CONTINUATION && this._compress);
     if (!deflates && !this._gate.isShut && !isBlob(data)) {
-      this._write(opcode, data, { fin, mask, rsv1 }, callback);
+      this._write(opcode, data, fin, mask, false, false, callback);
       return;
     }
     const write = deflates
       ? (payload) => this._deflate(opcode, payload, fin, mask, rsv1, callback)
-      : (payload) => this._write(opcode, payload, { fin, mask, rsv1 }, callback);
+      : (payload) => this._write(opcode, payload, fin, mask, false, false, callback);
 
     if (isBlob(data)) {
       this._gate.read(data, write, callback);
@@ -150,9 +150,9 @@ class Sender {
   }
 
   /** Whether a message that begins with these data is compressed. */
-  _compresses(data, wanted) {
+  _compresses(data) {
     const { [PERMESSAGE_DEFLATE]: extension } = this._extensions;
-    if (!wanted || !extension) return false;
+    if (!extension) return false;
     const { deflate } = directions(extension.params, extension._isServer);
     return deflate.takeover || byteLengthOf(data) >= extension._threshold;
   }
@@ -162,7 +162,7 @@ class Sender {
     this._gate.compress(
       byteLengthOf(data),
       (done) => extension.compress(data, fin, (error, result) => done(result)),
-      (result) => this._write(opcode, result, { fin, isOurs: true, mask, rsv1 }, callback),
+      (result) => this._write(opcode, result, fin, mask, rsv1, true, callback),
       callback
     );
   }
@@ -173,7 +173,7 @@ class Sender {
     else act();
   }
 
-  _write(opcode, data, { fin, isOurs, mask, rsv1 }, callback) {
+  _write(opcode, data, fin, mask, rsv1, isOurs, callback) {
     const options = {
       fin,
       generateMask: this._generateMask,
