@@ -1,151 +1,113 @@
 // npm run bench: measures ferrows beside ws, interleaved, and prints medians.
 //
-// --repeat N (3)  --seconds S (2)  --only TEXT,TEXT  --libs ws,ferrows
-// --quick (one short round)  --json FILE  --svg FILE
-// Runs on Linux: it reads CPU time and memory of the servers from /proc.
+// bench/README.md explains options and scenarios. Runs on Linux: it reads CPU
+// time and memory of the servers from /proc.
 
 'use strict';
 
 const fs = require('fs');
+const os = require('os');
 const path = require('path');
-const { spawn, spawnSync } = require('child_process');
+const { execFileSync, spawnSync } = require('child_process');
 
 const chart = require('./chart');
+const cpus = require('./cpus');
+const load = require('./load');
+const measurement = require('./measurement');
+const medians = require('./medians');
+const report = require('./report');
 const scenarios = require('./scenarios');
+const verdicts = require('./verdicts');
+const { columns, takesPart } = require('./columns');
+const { parse } = require('./options');
 
 const ROOT = path.join(__dirname, '..');
-const LOADGEN = path.join(ROOT, 'target', 'release', 'ferrows-loadgen');
-const SERVER = path.join(__dirname, 'programs', 'server.js');
-const CLIENTS = path.join(__dirname, 'programs', 'clients.js');
-const LIMIT = 120000;
-
-function option(name, fallback) {
-  const at = process.argv.indexOf(`--${name}`);
-  return at === -1 ? fallback : process.argv[at + 1];
-}
-
-const quick = process.argv.includes('--quick');
-const repeat = Number(option('repeat', quick ? 1 : 3));
-const seconds = option('seconds', quick ? '1' : '2');
-const libraries = option('libs', 'ws,ferrows').split(',');
-const only = option('only', '').split(',');
-
-let server = null;
 
 function build() {
-  const run = (command, args) => {
-    if (spawnSync(command, args, { cwd: ROOT, stdio: 'inherit' }).status !== 0) process.exit(1);
-  };
-  run(process.execPath, [path.join('scripts', 'build.js')]);
-  run('cargo', ['build', '--release', '--quiet', '-p', 'ferrows-loadgen']);
+  const args = [path.join('scripts', 'build.js')];
+  const { status } = spawnSync(process.execPath, args, { cwd: ROOT, stdio: 'inherit' });
+  if (status !== 0) throw new Error('the addon could not be built');
+  load.build();
 }
 
-/** Starts a fresh server and resolves with its port. */
-function startServer(library, { environment }) {
-  const env = { ...process.env, ...environment };
-  server = spawn(process.execPath, [SERVER, library], {
-    env,
-    stdio: ['pipe', 'pipe', 'inherit']
-  });
-  return new Promise((resolve, reject) => {
-    server.stdout.once('data', (data) => resolve(Number(data)));
-    server.once('exit', () => reject(new Error(`the server with ${library} ended`)));
-  });
+/** What is measured on what. */
+function heading(options) {
+  const print = "[process.version, Boolean(require('http').websocketMask)].join()";
+  const [node, masks] = execFileSync(options.node, ['-p', print], { encoding: 'utf8' })
+    .trim()
+    .split(',');
+  const versions = options.libraries
+    .filter((library) => library !== 'bun' && library !== 'ferrows')
+    .map((library) => `${library} ${require(`${library}/package.json`).version}`);
+  const bun = options.libraries.includes('bun')
+    ? [`Bun ${execFileSync(options.bun, ['--version'], { encoding: 'utf8' }).trim()}`]
+    : [];
+  const masking = masks === 'true' ? "Node's websocketMask" : 'bufferutil where installed';
+  const runs = `medians of ${options.repeat} x ${options.seconds} s`;
+  const machine = `${cpus.allowed().length} CPUs, load ${os.loadavg()[0].toFixed(1)}`;
+  return [`Node ${node}`, ...versions, `ws masks with ${masking}`, ...bun, machine, runs].join(
+    '; '
+  );
 }
 
-/** Measures one scenario with one library once. */
-async function measure(library, scenario) {
-  // Clients are measured against the same server.
-  const port = await startServer(scenario.clients ? 'ferrows' : library, scenario);
-  const [command, args] = scenario.clients
-    ? [process.execPath, [CLIENTS, library, port, scenario.clients, seconds]]
-    : [
-        LOADGEN,
-        [scenario.mode, '--port', port, '--pid', server.pid, '--seconds', seconds, ...scenario.args]
-      ];
-  const { status, stdout, stderr } = spawnSync(command, args.map(String), {
-    encoding: 'utf8',
-    timeout: LIMIT
-  });
-  server.removeAllListeners('exit');
-  server.kill('SIGKILL');
-  await new Promise((resolve) => server.once('close', resolve));
-  server = null;
-  if (status !== 0) throw new Error(`${scenario.name} with ${library}: ${stderr}`);
-  return JSON.parse(stdout);
-}
-
-function median(values) {
-  const sorted = [...values].sort((a, b) => a - b);
-  const middle = sorted.length >> 1;
-  return sorted.length % 2 === 1 ? sorted[middle] : (sorted[middle - 1] + sorted[middle]) / 2;
-}
-
-/** The medians of all numbers of several measurements. */
-function medians(runs) {
-  const names = Object.keys(runs[0]);
-  return Object.fromEntries(names.map((name) => [name, median(runs.map((run) => run[name]))]));
-}
-
-function show(scenario, results) {
-  const { measure: key = 'perSecond', unit = '/s' } = scenario;
-  const base = results[libraries[0]];
-  console.log(`\n${scenario.name}`);
-  for (const library of libraries) {
-    const result = results[library];
-    const fields = [library.padEnd(12), result[key].toFixed(key === 'perSecond' ? 0 : 2), unit];
-    if (result.mainMicros) {
-      fields.push(
-        `| JS thread ${result.mainMicros.toFixed(3)} us, all ${result.allMicros.toFixed(3)} us`
-      );
-    }
-    if (scenario.clients) fields.push(`| ${result.residentEach.toFixed(2)} KiB each`);
-    if (result.p50) fields.push(`| p50 ${result.p50} us, p99 ${result.p99} us`);
-    if (library !== libraries[0]) {
-      const less = scenario.target < 1;
-      const ratio = result[key] / base[key];
-      const reached = less ? ratio <= scenario.target : ratio >= scenario.target;
-      const aim = `${less ? '<=' : '>='} ${scenario.target.toFixed(2)}x`;
-      fields.push(`| ${ratio.toFixed(2)}x (aim ${aim}: ${reached ? 'reached' : 'missed'})`);
-      if (scenario.cpuTarget) {
-        const cpu = base.mainMicros / result.mainMicros;
-        const cpuReached = cpu >= 1 / scenario.cpuTarget;
-        const cpuAim = `1/${Math.round(1 / scenario.cpuTarget)}`;
-        fields.push(
-          `| JS CPU 1/${cpu.toFixed(1)} (aim ${cpuAim}: ${cpuReached ? 'reached' : 'missed'})`
-        );
+/** Measures a scenario in all columns, `repeat` times in turn. */
+async function measure(scenario, all, options) {
+  const taking = all.filter((column) => takesPart(column, scenario));
+  const runs = new Map(taking.map((column) => [column, []]));
+  const failures = [];
+  for (let round = 0; round < options.repeat; round++) {
+    // Each column comes first in turn: what drifts on the machine drifts for all.
+    const turned = taking.map((_, index) => taking[(index + round) % taking.length]);
+    for (const column of turned) {
+      if (!runs.has(column)) continue;
+      try {
+        runs.get(column).push(await measurement.measure(column, scenario, options));
+      } catch (error) {
+        runs.delete(column);
+        failures.push(`  ${column.label} failed: ${error.message}`);
       }
     }
-    console.log(`  ${fields.join(' ')}`);
   }
+  const entries = [...runs].map(([{ label }, measured]) => [label, medians(measured)]);
+  return { results: Object.fromEntries(entries), failures };
 }
 
 async function main() {
-  build();
-  const all = {};
-  for (const scenario of scenarios) {
-    if (!only.some((text) => scenario.name.includes(text))) continue;
-    const runs = Object.fromEntries(libraries.map((library) => [library, []]));
-    for (let round = 0; round < repeat; round++) {
-      for (const library of libraries) runs[library].push(await measure(library, scenario));
-    }
-    const results = Object.fromEntries(
-      libraries.map((library) => [library, medians(runs[library])])
-    );
-    all[scenario.name] = results;
-    show(scenario, results);
+  const options = parse(process.argv.slice(2), process.env);
+  const chosen = scenarios.filter(options.chosen);
+  if (options.list) {
+    console.log(chosen.map(({ name }) => name).join('\n'));
+    return;
   }
-  if (option('json')) fs.writeFileSync(option('json'), `${JSON.stringify(all, null, 2)}\n`);
-  if (option('svg')) fs.writeFileSync(option('svg'), chart(all));
+  build();
+  console.log(heading(options));
+  const all = columns(options);
+  const [{ label: base }] = all;
+  const [measured, judged, drawn] = [{}, {}, {}];
+  for (const scenario of chosen) {
+    if (scenario.oneCpu && cpus.allowed().length < 2) {
+      console.log(`\n${scenario.name}\n  left out: the load needs a CPU of its own`);
+      continue;
+    }
+    const { results, failures } = await measure(scenario, all, options);
+    measured[scenario.name] = results;
+    judged[scenario.name] = verdicts(scenario, results, base);
+    if (!scenario.paced) drawn[scenario.name] = results;
+    console.log(report.scenario(scenario.name, results, judged[scenario.name], base));
+    for (const failure of failures) console.log(failure);
+    if (failures.length > 0) process.exitCode = 1;
+  }
+  console.log(report.summary(judged));
+  if (options.json) fs.writeFileSync(options.json, `${JSON.stringify(measured, null, 2)}\n`);
+  if (options.svg) fs.writeFileSync(options.svg, chart(drawn));
 }
 
 process.on('SIGINT', () => {
-  if (server !== null) server.kill('SIGKILL');
+  measurement.stop();
   process.exit(130);
 });
 
 main().catch((error) => {
   console.error(error.message);
-  if (server !== null) server.kill('SIGKILL');
   process.exitCode = 1;
 });

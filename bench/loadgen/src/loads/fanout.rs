@@ -1,0 +1,36 @@
+//! The last connection makes the server send to all; the next message leaves when all have it.
+
+use std::io;
+
+use super::BINARY;
+use crate::client::{Expected, frame, header};
+use crate::crowd::Crowd;
+use crate::plan::Plan;
+use crate::window::Window;
+
+pub(super) fn run(plan: &Plan) -> io::Result<String> {
+    let payload: Vec<u8> = (0..plan.size)
+        .map(|index| b'a' + (index % 26) as u8)
+        .collect();
+    let one = frame(BINARY, &payload);
+    let burst = one.repeat(plan.inflight);
+    let expected = Expected::Exactly([header(BINARY, plan.size, 0), payload].concat());
+    let mut crowd = Crowd::gather(plan)?;
+    let speaker = crowd.clients.len() - 1;
+    crowd.clients[speaker].send(plan.inflight, one.len(), &burst)?;
+    let mut window = Window::new(plan);
+    let mut outstanding = 0;
+    while window.goes_on() {
+        let mut arrived = 0;
+        crowd.turn(&expected, |_, client, frames| {
+            arrived += frames;
+            client.send(0, one.len(), &burst)
+        })?;
+        window.count += arrived as u64;
+        outstanding += arrived;
+        let complete = outstanding / plan.connections;
+        outstanding %= plan.connections;
+        crowd.clients[speaker].send(complete, one.len(), &burst)?;
+    }
+    Ok(window.report(""))
+}
