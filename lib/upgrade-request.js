@@ -1,89 +1,112 @@
-// The http.IncomingMessage of an upgrade that a worker read.
+// The http.IncomingMessage of an upgrade whose head Rust has read.
 //
-// Owns: parsing a request head when it is looked at. Runs on: js.
-// The worker has checked the head already, so it is well formed.
+// Owns: the block of EVENT_UPGRADE (`Head::describe` in src/protocol/upgrade),
+// read as far as somebody looks. Called by native-listener.js. Runs on: js.
+// Must never parse: ranges come with the block.
+// Tests: __test__/unit/upgrade-request.test.js, __test__/differential.
 
 'use strict';
 
 const { IncomingMessage } = require('http');
 
-const kHead = Symbol('kHead');
-const kRawHeaders = Symbol('kRawHeaders');
-const kTransport = Symbol('kTransport');
+const { layout } = require('./bridge');
 
-class UpgradeRequest extends IncomingMessage {
-  /**
-   * @param {Buffer} head The request head as it arrived
-   * @param {NativeTransport} transport
-   */
-  constructor(head, transport) {
-    super(undefined);
-    const text = head.latin1Slice(0, head.length).trimStart();
-    const lineEnd = text.indexOf('\r\n');
-    const [method, url, version] = text.slice(0, lineEnd).split(' ');
+const {
+  HEAD_COUNT: COUNT,
+  HEAD_HEADERS: HEADERS,
+  HEAD_MAJOR: MAJOR,
+  HEAD_MAX_PARSED: MAX_PARSED,
+  HEAD_METHOD: METHOD,
+  HEAD_MINOR: MINOR,
+  HEAD_TARGET: TARGET,
+  HEAD_WORD_BYTES: WORD_BYTES
+} = layout;
 
-    this[kHead] = text.slice(lineEnd + 2, -4);
-    this[kTransport] = transport;
-    this.method = method;
-    this.url = url;
-    this.httpVersion = version.slice(5);
-    this.httpVersionMajor = Number(version[5]);
-    this.httpVersionMinor = Number(version[7]);
-    this.upgrade = true;
-  }
+// What is told of the headers before there are any.
+const SOME_HEADERS = Object.freeze(['', '']);
 
-  get rawHeaders() {
-    parseHeaders(this);
-    return this[kRawHeaders];
-  }
+const kLater = Symbol('kLater');
 
-  set rawHeaders(headers) {
-    this[kRawHeaders] = headers;
-  }
+/**
+ * The request. Its fields are its own, as those of Node's requests are, so that they survive
+ * another prototype, and those that cost something are made when they are first asked for.
+ *
+ * @param {Buffer} block What `Head::describe` made
+ * @param {{socket: Duplex}} transport
+ * @return {IncomingMessage}
+ */
+function upgradeRequest(block, transport) {
+  const request = new IncomingMessage(undefined);
+  const count = wordOf(block, COUNT);
+  const text = (HEADERS + 2 * count) * WORD_BYTES;
+  const method = wordOf(block, METHOD);
 
-  get headers() {
-    parseHeaders(this);
-    return super.headers;
-  }
-
-  set headers(headers) {
-    super.headers = headers;
-  }
-
-  get headersDistinct() {
-    parseHeaders(this);
-    return super.headersDistinct;
-  }
-
-  set headersDistinct(headers) {
-    super.headersDistinct = headers;
-  }
-
-  get socket() {
-    const transport = this[kTransport];
-    return transport === undefined ? undefined : transport.socket;
-  }
-
-  // IncomingMessage begins with the socket it was given.
-  set socket(socket) {
-    if (socket !== undefined)
-      Object.defineProperty(this, 'socket', { value: socket, writable: true });
-  }
-}
-
-// Node's own method stores the lines and folds them when `headers` is asked for.
-function parseHeaders(request) {
-  const text = request[kHead];
-  if (text === undefined) return;
-  request[kHead] = undefined;
-
-  const lines = [];
-  for (const line of text.split('\r\n')) {
-    const colon = line.indexOf(':');
-    if (colon !== -1) lines.push(line.slice(0, colon), line.slice(colon + 1).trim());
-  }
-  request._addHeaderLines(lines, lines.length);
+  request.httpVersionMajor = wordOf(block, MAJOR);
+  request.httpVersionMinor = wordOf(block, MINOR);
+  request.httpVersion = `${request.httpVersionMajor}.${request.httpVersionMinor}`;
+  request.url = block.latin1Slice(text + method, text + wordOf(block, TARGET));
+  request.method = block.latin1Slice(text, text + method);
+  request.upgrade = true;
+  // Node's getters fold as many lines as it was told of, and take them from `rawHeaders`.
+  request._addHeaderLines(SOME_HEADERS, 2 * Math.min(count, MAX_PARSED));
+  Object.defineProperties(request, OWN);
+  request[kLater] = { request, block, text, transport };
+  // An upgrade has no body, and who reads it anyway is told so.
   request.complete = true;
+  request.push(null);
+  return request;
 }
 
-module.exports = UpgradeRequest;
+const OWN = {
+  [kLater]: { value: undefined, writable: true },
+  rawHeaders: later('rawHeaders', readHeaders),
+  socket: later('socket', readSocket),
+  client: later('client', readSocket)
+};
+
+/** A property that becomes an ordinary one of the request when it is first read or written. */
+function later(name, read) {
+  const settle = (object, value) => {
+    Object.defineProperty(object, name, {
+      value,
+      configurable: true,
+      enumerable: true,
+      writable: true
+    });
+    return value;
+  };
+  return {
+    configurable: true,
+    enumerable: true,
+    // The receiver may be something that inherits from the request or stands before it.
+    get() {
+      const { [kLater]: state } = this;
+      return settle(state.request, read(state));
+    },
+    set(value) {
+      settle(this, value);
+    }
+  };
+}
+
+function readHeaders({ block, text }) {
+  const all = block.latin1Slice(text);
+  const headers = [];
+  let from = wordOf(block, TARGET);
+  for (let word = HEADERS; word * WORD_BYTES < text; word++) {
+    const to = wordOf(block, word);
+    headers.push(all.slice(from, to));
+    from = to;
+  }
+  return headers;
+}
+
+function readSocket({ transport }) {
+  return transport.socket;
+}
+
+function wordOf(block, index) {
+  return block.readUInt32LE(index * WORD_BYTES);
+}
+
+module.exports = upgradeRequest;

@@ -1,8 +1,7 @@
 //! What comes before the first frame.
 
 use ferrows_core::protocol::upgrade::{
-    GrammarError, HeadParser, HeadStatus, MAX_RAW_SIZE, parse_extensions, parse_head,
-    parse_subprotocols,
+    Conversation, GrammarError, MAX_HEADER_SIZE, Turn, parse_extensions, parse_subprotocols,
 };
 
 /// Faults lie within the header; what is read is made of tokens, and reading it again after
@@ -43,36 +42,35 @@ pub fn header_grammars(data: &[u8]) {
     }
 }
 
-/// A head that arrives byte by byte is the head that arrives at once.
+/// A listener that reads byte by byte finds the upgrade request that it finds at once; what it
+/// answers begins as HTTP does; a request's parts are made of what arrived.
 pub fn http_head(data: &[u8]) {
-    let describe = |status: HeadStatus<'_>| match status {
-        HeadStatus::Partial => "partial".to_owned(),
-        HeadStatus::Bad => "bad".to_owned(),
-        HeadStatus::TooLarge => "too large".to_owned(),
-        HeadStatus::Complete(head) => {
-            assert!(head.len <= data.len() && head.len <= MAX_RAW_SIZE + 4);
-            assert!(head.raw().len() <= head.len);
-            assert!(!head.method().is_empty() && !head.target().is_empty());
-            let headers: Vec<_> = head.headers().collect();
-            assert!(headers.iter().all(|(name, _)| !name.is_empty()));
-            assert!(
-                headers
-                    .iter()
-                    .all(|(_, value)| !value.contains(&b'\r') && !value.contains(&b'\n'))
-            );
-            format!("{head:?} {headers:?}")
-        }
+    let mut at_once = Conversation::new(MAX_HEADER_SIZE);
+    let mut answers = Vec::new();
+    let turn = at_once.handle_bytes(data, || "now".into(), &mut answers);
+    assert!(answers.is_empty() || answers.starts_with(b"HTTP/1.1 "));
+    let Turn::Upgrade { head, used } = turn else {
+        at_once.handle_end(&mut answers);
+        return;
     };
-    let mut parser = HeadParser::new();
-    let mut status = "partial".to_owned();
-    let mut end = 0;
-    while status == "partial" && end < data.len() {
-        end += 1;
-        status = describe(parser.parse(&data[..end]));
+    assert!(used <= data.len());
+    assert!(!head.method().is_empty() && !head.target().is_empty());
+    for (name, value) in head.headers() {
+        assert!(!name.is_empty());
+        assert!(!value.contains(&b'\r') && !value.contains(&b'\n'));
     }
-    assert_eq!(describe(parse_head(&data[..end])), status);
-    if status != "partial" {
-        let whole = describe(parse_head(data));
-        assert_eq!(whole == "bad", status == "bad");
+    let mut by_byte = Conversation::new(MAX_HEADER_SIZE);
+    let mut answers = Vec::new();
+    for (at, byte) in data.iter().enumerate() {
+        match by_byte.handle_bytes(&[*byte], || "now".into(), &mut answers) {
+            Turn::Waits => {}
+            // What is refused in between is too large, which is looked at when what arrived ends.
+            Turn::Over => return,
+            Turn::Upgrade { head: same, .. } => {
+                assert_eq!((same.describe(), at + 1), (head.describe(), used));
+                return;
+            }
+        }
     }
+    panic!("byte by byte there is no upgrade");
 }

@@ -1,9 +1,10 @@
-//! The header grammars of the opening handshake.
+//! What comes before the first frame: the header grammars, and the listener's side of HTTP.
 //!
 //! Called by `lib/extension.js` and `lib/subprotocol.js`, which make objects and errors of what
-//! comes out. Runs on: js.
+//! comes out, and by tests. Runs on: js.
 
-use ferrows_core::protocol::upgrade::{self, GrammarError};
+use ferrows_core::protocol::upgrade::{self, Conversation, GrammarError, Turn};
+use napi::bindgen_prelude::Buffer;
 use napi_derive::napi;
 
 /// A parameter of an extension.
@@ -80,4 +81,51 @@ fn index_of(error: GrammarError, header: &str) -> u32 {
 #[napi]
 pub fn is_utf8(bytes: &[u8]) -> bool {
     ferrows_core::protocol::is_utf8(bytes)
+}
+
+/// What a listener makes of a peer's bytes.
+#[napi(object)]
+pub struct Conversed {
+    /// What is answered, one element for each chunk that was looked at and one for the end.
+    pub answers: Vec<Buffer>,
+    /// The upgrade request as `EVENT_UPGRADE` carries it, if there is one.
+    pub head: Option<Buffer>,
+    /// Bytes of the last chunk that belong to the upgrade request.
+    pub used: u32,
+    /// Whether the connection ends without an upgrade.
+    pub over: bool,
+}
+
+/// Plays a listener's side of a conversation up to an upgrade request, for tests: each chunk
+/// arrives by itself, and after the last the peer may end its side.
+#[napi]
+pub fn converse(chunks: Vec<&[u8]>, max_header_size: u32, date: String, ends: bool) -> Conversed {
+    let mut conversation = Conversation::new(max_header_size as usize);
+    let mut conversed = Conversed {
+        answers: Vec::with_capacity(chunks.len()),
+        head: None,
+        used: 0,
+        over: false,
+    };
+    for chunk in chunks {
+        let mut answers = Vec::new();
+        let turn = conversation.handle_bytes(chunk, || date.clone(), &mut answers);
+        conversed.answers.push(answers.into());
+        match turn {
+            Turn::Waits => continue,
+            Turn::Over => conversed.over = true,
+            Turn::Upgrade { head, used } => {
+                conversed.head = Some(head.describe().into());
+                conversed.used = used as u32;
+            }
+        }
+        return conversed;
+    }
+    if ends {
+        let mut answers = Vec::new();
+        conversation.handle_end(&mut answers);
+        conversed.answers.push(answers.into());
+        conversed.over = true;
+    }
+    conversed
 }

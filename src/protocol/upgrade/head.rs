@@ -1,202 +1,168 @@
-//! A request head as the listener needs it: complete or not, an upgrade or not.
+//! A request head: its parts, and the one block in which they go to JavaScript.
 //!
-//! Owns: [`HeadParser`], [`HeadStatus`], [`Head`]. Called by the listener with
-//! the whole buffer each time more of it has arrived. Runs on: any. Must never
-//! decide what belongs to the user's policy, such as paths or methods.
-//! Tests: `tests/protocol_upgrade.rs` (against the answers of Node 20).
+//! Owns: [`Head`], the layout of the block. Filled by `scan`, called by whoever
+//! serves a connection. Runs on: any. Must never decide what belongs to the
+//! user's policy, such as paths or methods.
+//! Tests: `tests/protocol_upgrade.rs`, `__test__/unit/upgrade-request.test.js`.
 #![deny(clippy::indexing_slicing, clippy::unwrap_used)]
 
-use super::scan::{Scan, Scanner};
-
-/// What a buffer that begins with a request amounts to.
-#[derive(Debug)]
-pub enum HeadStatus<'a> {
-    /// More bytes are needed.
-    Partial,
-    /// The head is there; what follows it in the buffer is not part of it.
-    Complete(Head<'a>),
-    /// Not HTTP as Node accepts it: answer 400.
-    Bad,
-    /// Above a size limit: answer 431.
-    TooLarge,
+/// The block that [`Head::describe`] makes: little-endian words of four bytes, then text.
+///
+/// The text is method, target and then name and value of each header, with nothing between them.
+/// Each range ends where a word says, counted from the text's beginning, and begins where the one
+/// before it ends.
+pub mod layout {
+    /// Word: major version.
+    pub const MAJOR: usize = 0;
+    /// Word: minor version.
+    pub const MINOR: usize = 1;
+    /// Word: headers that are described.
+    pub const COUNT: usize = 2;
+    /// Word: end of the method.
+    pub const METHOD: usize = 3;
+    /// Word: end of the target.
+    pub const TARGET: usize = 4;
+    /// First of the two words of each header: end of its name, end of its value.
+    pub const HEADERS: usize = 5;
+    /// Bytes of a word.
+    pub const WORD_BYTES: usize = 4;
+    /// Headers that become properties of `request.headers`; the others are in `rawHeaders` only.
+    /// COMPAT(ws 8.23): Node's `maxHeadersCount`.
+    pub const MAX_PARSED: usize = 1000;
 }
 
-/// Reads one request head that may arrive in many pieces, looking at each byte
-/// once.
-#[derive(Clone, Debug, Default)]
-pub struct HeadParser {
-    scanner: Scanner,
-}
+/// Headers that Node hands on: it moves them in groups of 31, and none once it has moved 1000.
+const MAX_HEADERS: usize = layout::MAX_PARSED.div_ceil(31) * 31;
 
 /// A complete request head.
-#[derive(Debug)]
-pub struct Head<'a> {
-    /// Bytes that the head takes from the start of the buffer, with blank lines
-    /// before it and the empty line after it.
-    pub len: usize,
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Head {
     /// Whether Node would emit `'upgrade'`: a `Connection` header with the token
     /// `upgrade`, and an `Upgrade` header that is not empty.
     pub is_upgrade: bool,
     /// Whether the connection may carry another request.
     pub keep_alive: bool,
-    /// Whether a body is announced to follow.
-    pub has_body: bool,
-    /// Whether there is a `Host` header, which Node demands of HTTP/1.1 requests
-    /// that are not upgrades.
-    pub has_host: bool,
-    raw: &'a [u8],
-    method: &'a str,
-    target: &'a str,
-    version: (u8, u8),
-    headers: Vec<httparse::Header<'a>>,
+    pub(super) text: HeadText,
 }
 
-/// Reads a head that should be in `buffer` as a whole. For one that arrives in
-/// pieces use a [`HeadParser`], whose cost does not depend on their number.
-#[must_use]
-pub fn parse_head(buffer: &[u8]) -> HeadStatus<'_> {
-    HeadParser::new().parse(buffer)
+/// The bytes of a head that mean something, without what separates them.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(super) struct HeadText {
+    pub(super) bytes: Vec<u8>,
+    pub(super) version: (u8, u8),
+    method_end: usize,
+    target_end: usize,
+    name_end: usize,
+    headers: Vec<(usize, usize)>,
 }
 
-impl HeadParser {
-    /// A parser before the first byte of a request.
-    #[must_use]
-    pub fn new() -> Self {
-        Self::default()
-    }
-
-    /// Judges `buffer`, which must begin with all bytes of the earlier calls.
-    /// After anything but `Partial`, the next request needs a new parser.
-    pub fn parse<'a>(&mut self, buffer: &'a [u8]) -> HeadStatus<'a> {
-        match self.scanner.scan(buffer) {
-            Scan::Partial => HeadStatus::Partial,
-            Scan::Bad => HeadStatus::Bad,
-            Scan::TooLarge => HeadStatus::TooLarge,
-            Scan::Complete => match Head::new(&self.scanner, buffer) {
-                Some(head) => HeadStatus::Complete(head),
-                None => HeadStatus::Bad,
-            },
-        }
-    }
-}
-
-impl<'a> Head<'a> {
+impl Head {
     /// The method, such as `GET`.
     #[must_use]
-    pub fn method(&self) -> &'a str {
-        self.method
+    pub fn method(&self) -> &[u8] {
+        self.text.method()
     }
 
     /// The request target: a path with its query, or an absolute URL.
     #[must_use]
-    pub fn target(&self) -> &'a str {
-        self.target
+    pub fn target(&self) -> &[u8] {
+        self.text.range(self.text.method_end, self.text.target_end)
     }
 
     /// Major and minor version.
     #[must_use]
     pub fn version(&self) -> (u8, u8) {
-        self.version
+        self.text.version
     }
 
-    /// Names as sent and trimmed values, in order.
-    pub fn headers(&self) -> impl Iterator<Item = (&'a str, &'a [u8])> + '_ {
-        self.headers
-            .iter()
-            .map(|header| (header.name, header.value))
+    /// Names as sent and values without blanks around them, in order.
+    pub fn headers(&self) -> impl Iterator<Item = (&[u8], &[u8])> + '_ {
+        let mut from = self.text.target_end;
+        self.text.headers.iter().map(move |&(name_end, value_end)| {
+            let name = self.text.range(from, name_end);
+            from = value_end;
+            (name, self.text.range(name_end, value_end))
+        })
     }
 
-    /// The values of all headers called `name`, whatever their case.
-    pub fn values<'b>(&'b self, name: &'b str) -> impl Iterator<Item = &'a [u8]> + 'b {
+    /// The values of all headers called `name`, whatever their case, that `request.headers` has.
+    pub fn values<'a>(&'a self, name: &'a [u8]) -> impl Iterator<Item = &'a [u8]> + 'a {
         self.headers()
+            .take(layout::MAX_PARSED)
             .filter(move |(header, _)| header.eq_ignore_ascii_case(name))
             .map(|(_, value)| value)
     }
 
-    /// The head's bytes, from the method to the empty line.
+    /// The block for JavaScript, see [`layout`].
     #[must_use]
-    pub fn raw(&self) -> &'a [u8] {
-        self.raw
-    }
-
-    /// `None` for combinations of headers that Node's parser refuses.
-    fn new(scanner: &Scanner, buffer: &'a [u8]) -> Option<Self> {
-        let text = |range| std::str::from_utf8(buffer.get(range)?).ok();
-        let mut headers = vec![httparse::EMPTY_HEADER; scanner.header_lines()];
-        httparse::parse_headers(buffer.get(scanner.headers())?, &mut headers).ok()?;
-        let version = match buffer.get(scanner.version())? {
-            [.., major, b'.', minor] => (major - b'0', minor - b'0'),
-            _ => (0, 9),
-        };
-        let mut head = Self {
-            len: scanner.end(),
-            is_upgrade: false,
-            keep_alive: false,
-            has_body: false,
-            has_host: false,
-            raw: buffer.get(scanner.start()..scanner.end())?,
-            method: text(scanner.method())?,
-            target: text(scanner.target())?,
-            version,
-            headers,
-        };
-        head.judge_connection();
-        head.judge_body()?;
-        Some(head)
-    }
-
-    fn judge_connection(&mut self) {
-        let has_token = |token: &[u8]| {
-            self.values("connection")
-                .chain(self.values("proxy-connection")) // llhttp treats it the same
-                .any(|value| list(value).any(|item| item.eq_ignore_ascii_case(token)))
-        };
-        let upgrade = self.values("upgrade").any(|value| !value.is_empty());
-        let by_default = self.version.0 > 0 && self.version.1 > 0;
-        let is_upgrade = upgrade && has_token(b"upgrade");
-        let keep_alive = if by_default {
-            !has_token(b"close")
-        } else {
-            has_token(b"keep-alive")
-        };
-        let has_host = self.values("host").next().is_some();
-        self.is_upgrade = is_upgrade;
-        self.keep_alive = keep_alive;
-        self.has_host = has_host;
-    }
-
-    fn judge_body(&mut self) -> Option<()> {
-        let mut lengths = self.values("content-length");
-        let length = lengths.next().map(parse_length);
-        let more_lengths = lengths.next().is_some();
-        drop(lengths);
-        let mut codings = self.values("transfer-encoding").peekable();
-        let has_codings = codings.peek().is_some();
-        let chunked_and_more = codings
-            .flat_map(list)
-            .skip_while(|coding| !coding.eq_ignore_ascii_case(b"chunked"))
-            .nth(1)
-            .is_some();
-        if more_lengths || chunked_and_more || (length.is_some() && has_codings) {
-            return None;
+    pub fn describe(&self) -> Vec<u8> {
+        let text = &self.text;
+        let words = layout::HEADERS + 2 * text.headers.len();
+        let mut block = Vec::with_capacity(words * layout::WORD_BYTES + text.bytes.len());
+        let mut put = |number: usize| block.extend_from_slice(&(number as u32).to_le_bytes());
+        put(text.version.0.into());
+        put(text.version.1.into());
+        put(text.headers.len());
+        put(text.method_end);
+        put(text.target_end);
+        for &(name_end, value_end) in &text.headers {
+            put(name_end);
+            put(value_end);
         }
-        let length = match length {
-            Some(length) => length?,
-            None => 0,
-        };
-        self.has_body = has_codings || length > 0;
-        Some(())
+        block.extend_from_slice(&text.bytes);
+        block
     }
 }
 
-/// The items of a comma-separated header value.
-fn list(value: &[u8]) -> impl Iterator<Item = &[u8]> {
-    value.split(|byte| *byte == b',').map(<[u8]>::trim_ascii)
-}
-
-fn parse_length(value: &[u8]) -> Option<u64> {
-    if value.is_empty() || !value.iter().all(u8::is_ascii_digit) {
-        return None;
+impl HeadText {
+    pub(super) fn clear(&mut self) {
+        self.bytes.clear();
+        self.headers.clear();
     }
-    std::str::from_utf8(value).ok()?.parse().ok()
+
+    pub(super) fn take(&mut self) -> Self {
+        let version = self.version;
+        let taken = std::mem::take(self);
+        // What keeps the connection alive is asked again after the body.
+        self.version = version;
+        taken
+    }
+
+    pub(super) fn end_method(&mut self) {
+        self.method_end = self.bytes.len();
+    }
+
+    pub(super) fn end_target(&mut self) {
+        self.target_end = self.bytes.len();
+    }
+
+    pub(super) fn end_name(&mut self) {
+        self.name_end = self.bytes.len();
+    }
+
+    /// Ends a header whose name began at `name_from`: blanks after its value are not part of it.
+    pub(super) fn end_value(&mut self, name_from: usize) {
+        if self.headers.len() == MAX_HEADERS {
+            self.bytes.truncate(name_from);
+            return;
+        }
+        let value = self.since(self.name_end);
+        let blanks = value.iter().rev();
+        let blanks = blanks.take_while(|byte| matches!(byte, b' ' | b'\t'));
+        let end = self.bytes.len() - blanks.count();
+        self.bytes.truncate(end);
+        self.headers.push((self.name_end, end));
+    }
+
+    pub(super) fn method(&self) -> &[u8] {
+        self.range(0, self.method_end)
+    }
+
+    pub(super) fn since(&self, from: usize) -> &[u8] {
+        self.bytes.get(from..).unwrap_or_default()
+    }
+
+    fn range(&self, from: usize, to: usize) -> &[u8] {
+        self.bytes.get(from..to).unwrap_or_default()
+    }
 }

@@ -1,21 +1,26 @@
 //! The HTTP/1 side of an upgrade, as a server sees it before any frame.
 //!
-//! [`HeadParser`] finds and judges a request head as Node's HTTP parser does;
-//! [`response`] holds the answers that need no JavaScript; [`accept_key`] proves
+//! A [`Conversation`] reads requests as Node's HTTP parser does and answers what needs no
+//! JavaScript; a [`Head`] is an upgrade request on its way there; [`accept_key`] proves
 //! to a client that its key was read; [`parse_extensions`] and
 //! [`parse_subprotocols`] read the two headers with a grammar. The policy (paths, subprotocols,
 //! `verifyClient`) is JavaScript's.
 
+mod body;
+mod conversation;
 mod extension;
+mod fields;
 mod head;
-pub mod response;
+mod request_line;
+mod response;
 mod scan;
 mod subprotocol;
 mod token;
+mod words;
 
+pub use conversation::{Conversation, MAX_HEADER_SIZE, Turn};
 pub use extension::{ExtensionOffer, parse_extensions};
-pub use head::{Head, HeadParser, HeadStatus, parse_head};
-pub use scan::{MAX_COUNTED_SIZE, MAX_HEADERS, MAX_RAW_SIZE};
+pub use head::{Head, layout};
 pub use subprotocol::parse_subprotocols;
 pub use token::GrammarError;
 

@@ -1,290 +1,317 @@
-//! Finds the end of a request head, byte by byte, and refuses what Node's
-//! parser (llhttp without leniency) refuses, at the byte where it does.
+//! Reads requests byte by byte and refuses what Node's parser (llhttp without
+//! leniency) refuses, at the byte where it does.
 //!
-//! Owns: [`Scanner`] and the size limits. Called by `head`. Runs on: any. Must
-//! never look at a byte twice, however the head trickles in. Tests:
-//! `tests/protocol_upgrade.rs`.
+//! Owns: [`Scanner`], the order of a message's parts, what counts towards the
+//! size limit. Called by `conversation`. Runs on: any. Must never keep bytes that
+//! mean nothing, nor look at one twice, however the request trickles in.
+//! Tests: `tests/protocol_upgrade.rs`, `__test__/differential/http-head.test.js`.
 #![deny(clippy::indexing_slicing, clippy::unwrap_used)]
 
-use std::ops::Range;
+use super::body::Body;
+use super::fields::Fields;
+use super::head::{Head, HeadText};
+use super::request_line::RequestLine;
 
-/// At this many bytes of target, header names and header values a head is too
-/// large (Node's `maxHeaderSize`).
-pub const MAX_COUNTED_SIZE: usize = 16 * 1024;
-/// Most bytes of a whole head. Node has no such limit: it does not count white
-/// space before a value. The largest head that it accepts otherwise fits in.
-pub const MAX_RAW_SIZE: usize = 32 * 1024;
-/// Most header lines. COMPAT(ws 8.23): Node drops those above 2000 silently.
-pub const MAX_HEADERS: usize = 2000;
-
-/// How far a head has been scanned and where its parts are.
-#[derive(Clone, Debug, Default)]
-pub(super) struct Scanner {
-    state: State,
-    position: usize,
-    counted: usize,
-    method: Span,
-    target: Span,
-    version: Span,
-    headers_from: usize,
-    header_lines: usize,
+/// Why a peer is refused.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Fault {
+    /// Not HTTP as Node's parser accepts it.
+    Malformed,
+    /// Target, header names and header values reach the limit.
+    HeadersTooLarge,
+    /// Extensions of one chunk are above the limit.
+    ExtensionsTooLarge,
 }
 
 /// What the scanned bytes amount to.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Debug)]
 pub(super) enum Scan {
+    /// All bytes are used and more are needed.
     Partial,
-    /// The empty line is there; [`Scanner::end`] is the head's length.
-    Complete,
-    Bad,
-    TooLarge,
+    /// A head is complete; its body comes next, if it has one.
+    Head(Head),
+    /// No request can continue so. Nothing may be scanned after it.
+    Refused(Fault),
 }
 
-#[derive(Clone, Copy, Debug, Default)]
-struct Span {
-    from: usize,
-    to: usize,
-}
-
-impl Span {
-    const fn range(self) -> Range<usize> {
-        self.from..self.to
-    }
-}
-
-/// ```text
-/// Start ─► Method ─► BeforeTarget ─► Target ─► BeforeVersion ─► Version ─► LineEnd
-///                                      └─► LineEnd (HTTP/0.9)
-/// LineEnd ─► NameStart ─► Name ─► BeforeValue ─► Value ─► LineEnd ─► …
-///               └─► LastEnd ─► Done
-/// ```
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-enum State {
-    #[default]
-    Start,
-    Method,
-    BeforeTarget,
-    Target,
-    BeforeVersion,
-    Version,
-    LineEnd,
-    NameStart,
-    Name,
-    BeforeValue,
-    Value,
-    LastEnd,
+/// What to do with a byte.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Step {
+    /// It belongs to the part that is being read.
+    Keep,
+    /// It only separates.
+    Skip,
+    /// Another state has to look at it.
+    Again,
+    /// It only separates, and the part ends with it.
     Done,
 }
 
+/// What all parts of a message share.
+#[derive(Clone, Debug)]
+pub(super) struct Message {
+    pub(super) text: HeadText,
+    pub(super) size: Size,
+    pub(super) facts: Facts,
+}
+
+/// What the headers say about the connection and the body.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Facts {
+    pub(super) close: bool,
+    pub(super) keep_alive: bool,
+    pub(super) upgrade_token: bool,
+    pub(super) upgrade_header: bool,
+    pub(super) transfer_encoding: bool,
+    pub(super) chunked: bool,
+    pub(super) content_length: Option<u64>,
+}
+
+/// Counts as Node does: spans of the head that are kept, when they end and at the end of what
+/// arrived together.
+#[derive(Clone, Debug)]
+pub(super) struct Size {
+    counted: usize,
+    open: Option<usize>,
+    limit: usize,
+}
+
+#[derive(Clone, Debug, Default)]
+enum Part {
+    /// Blank lines before a request.
+    #[default]
+    Before,
+    Line(RequestLine),
+    Fields(Fields),
+    /// The head is complete; its facts decide what follows.
+    AfterHead,
+    Body(Body),
+    /// The message that closes the connection is over.
+    Closed,
+}
+
+/// ```text
+///           ┌───────────────── kept alive ─────────────────┐
+///           ▼                                              │
+/// Before ─► Line ─► Fields ─► AfterHead ─► Body ─► (Fields: trailers) ─► Closed
+/// ```
+#[derive(Clone, Debug)]
+pub(super) struct Scanner {
+    part: Part,
+    message: Message,
+}
+
 impl Scanner {
-    /// Scans the bytes of `head` that an earlier call has not seen.
-    pub(super) fn scan(&mut self, head: &[u8]) -> Scan {
-        for &byte in head.get(self.position..).unwrap_or_default() {
-            if self.state == State::Done {
-                break;
-            }
-            let Some(next) = self.step(byte, head) else {
-                return Scan::Bad;
+    pub(super) fn new(max_header_size: usize) -> Self {
+        Self {
+            part: Part::default(),
+            message: Message {
+                text: HeadText::default(),
+                size: Size {
+                    counted: 0,
+                    open: None,
+                    limit: max_header_size,
+                },
+                facts: Facts::default(),
+            },
+        }
+    }
+
+    /// Scans bytes that arrived together, up to the end of a head. Also tells how many were used.
+    pub(super) fn scan(&mut self, chunk: &[u8]) -> (usize, Scan) {
+        let mut used = 0;
+        match self.scan_chunk(chunk, &mut used) {
+            Ok(Some(head)) => (used, Scan::Head(head)),
+            Ok(None) => (used, Scan::Partial),
+            Err(fault) => (used, Scan::Refused(fault)),
+        }
+    }
+
+    /// Whether a request has begun that is not complete.
+    pub(super) fn is_within_message(&self) -> bool {
+        !matches!(self.part, Part::Before | Part::Closed)
+    }
+
+    fn scan_chunk(&mut self, chunk: &[u8], used: &mut usize) -> Result<Option<Head>, Fault> {
+        if matches!(self.part, Part::AfterHead) {
+            self.begin_body()?;
+        }
+        while let Some(&byte) = chunk.get(*used) {
+            let message = &mut self.message;
+            let step = match &mut self.part {
+                Part::Before if matches!(byte, b'\r' | b'\n') => Step::Skip,
+                Part::Before => {
+                    message.begin();
+                    self.part = Part::Line(RequestLine::default());
+                    Step::Again
+                }
+                Part::Line(line) => line.step(byte, message)?,
+                Part::Fields(fields) => fields.step(byte, message)?,
+                Part::Body(body) => {
+                    let rest = chunk.get(*used..).unwrap_or_default();
+                    let skipped = body.skip(rest);
+                    *used += skipped;
+                    if skipped > 0 {
+                        if body.is_over() {
+                            self.end_message();
+                        }
+                        continue;
+                    }
+                    body.step(byte, &mut message.size)?
+                }
+                Part::Closed if matches!(byte, b'\r' | b'\n') => Step::Skip,
+                Part::Closed | Part::AfterHead => return Err(Fault::Malformed),
             };
-            self.state = next;
-            self.position += 1;
-            if self.counted >= MAX_COUNTED_SIZE
-                || self.header_lines > MAX_HEADERS
-                || self.position > MAX_RAW_SIZE
-            {
-                return Scan::TooLarge;
+            match step {
+                Step::Again => {}
+                Step::Skip => *used += 1,
+                Step::Keep => {
+                    message.keep(byte);
+                    *used += 1;
+                    let rest = chunk.get(*used..).unwrap_or_default();
+                    *used += self.keep_run(rest);
+                }
+                Step::Done => {
+                    *used += 1;
+                    if let Some(head) = self.end_part() {
+                        return Ok(Some(head));
+                    }
+                }
             }
         }
-        if self.state == State::Done {
-            Scan::Complete
+        if let Part::Body(body) = &mut self.part {
+            body.end_chunk()?;
+        }
+        self.message.size.end_chunk()?;
+        Ok(None)
+    }
+
+    /// PERF: most bytes are those of long words, which need no look at the state for each.
+    fn keep_run(&mut self, rest: &[u8]) -> usize {
+        let class = match &self.part {
+            Part::Line(line) => line.run(),
+            Part::Fields(fields) => fields.run(),
+            _ => None,
+        };
+        let Some(class) = class else {
+            return 0;
+        };
+        let length = rest.iter().take_while(|byte| class(byte)).count();
+        self.message
+            .keep_all(rest.get(..length).unwrap_or_default());
+        length
+    }
+
+    /// What follows the part that ended; the head, if that was it.
+    fn end_part(&mut self) -> Option<Head> {
+        match &self.part {
+            Part::Line(_) => self.part = Part::Fields(Fields::default()),
+            Part::Fields(fields) if fields.are_trailers() => self.end_message(),
+            Part::Fields(_) => {
+                self.part = Part::AfterHead;
+                self.message.size.restart();
+                return Some(self.message.take_head());
+            }
+            Part::Body(_) => {
+                // Only a body in chunks ends with a byte of its own; trailers follow.
+                self.part = Part::Fields(Fields::trailers());
+            }
+            Part::Before | Part::AfterHead | Part::Closed => {}
+        }
+        None
+    }
+
+    fn begin_body(&mut self) -> Result<(), Fault> {
+        let facts = &self.message.facts;
+        match facts.content_length {
+            _ if facts.chunked => self.part = Part::Body(Body::chunked()),
+            // RFC 9112, section 6.3: the length cannot be known.
+            _ if facts.transfer_encoding => return Err(Fault::Malformed),
+            Some(length @ 1..) => self.part = Part::Body(Body::of(length)),
+            _ => self.end_message(),
+        }
+        Ok(())
+    }
+
+    fn end_message(&mut self) {
+        self.part = if self.message.is_kept_alive() {
+            Part::Before
         } else {
-            Scan::Partial
+            Part::Closed
+        };
+    }
+}
+
+impl Message {
+    fn begin(&mut self) {
+        self.text.clear();
+        self.facts = Facts::default();
+    }
+
+    fn keep(&mut self, byte: u8) {
+        self.text.bytes.push(byte);
+        self.size.add(1);
+    }
+
+    fn keep_all(&mut self, bytes: &[u8]) {
+        self.text.bytes.extend_from_slice(bytes);
+        self.size.add(bytes.len());
+    }
+
+    fn is_kept_alive(&self) -> bool {
+        let (major, minor) = self.text.version;
+        if major > 0 && minor > 0 {
+            !self.facts.close
+        } else {
+            self.facts.keep_alive
         }
     }
 
-    pub(super) fn end(&self) -> usize {
-        self.position
+    fn take_head(&mut self) -> Head {
+        Head {
+            is_upgrade: self.facts.upgrade_token && self.facts.upgrade_header,
+            keep_alive: self.is_kept_alive(),
+            text: self.text.take(),
+        }
+    }
+}
+
+impl Size {
+    pub(super) fn begin_span(&mut self) {
+        self.open = Some(0);
     }
 
-    pub(super) fn start(&self) -> usize {
-        self.method.from
-    }
-
-    pub(super) fn method(&self) -> Range<usize> {
-        self.method.range()
-    }
-
-    pub(super) fn target(&self) -> Range<usize> {
-        self.target.range()
-    }
-
-    /// The version as in `HTTP/1.1`; empty for HTTP/0.9's form without one.
-    pub(super) fn version(&self) -> Range<usize> {
-        self.version.range()
-    }
-
-    /// The header lines with the empty line that ends them.
-    pub(super) fn headers(&self) -> Range<usize> {
-        self.headers_from..self.position
-    }
-
-    pub(super) fn header_lines(&self) -> usize {
-        self.header_lines
-    }
-
-    /// The state after `byte`, the one at `self.position`, or `None` when no
-    /// head can continue with it.
-    fn step(&mut self, byte: u8, head: &[u8]) -> Option<State> {
-        let at = self.position;
-        let so_far = |span: Span| head.get(span.from..=at).unwrap_or_default();
-        match (self.state, byte) {
-            (State::Start, b'\r' | b'\n') => Some(State::Start),
-            (State::Start, _) => {
-                self.method.from = at;
-                begins_method(so_far(self.method)).then_some(State::Method)
-            }
-            (State::Method, b' ') => {
-                self.method.to = at;
-                let method = head.get(self.method.range()).unwrap_or_default();
-                METHODS.contains(&method).then_some(State::BeforeTarget)
-            }
-            (State::Method, _) => begins_method(so_far(self.method)).then_some(State::Method),
-            (State::BeforeTarget, b' ') => Some(State::BeforeTarget),
-            (State::BeforeTarget, _) => {
-                self.target.from = at;
-                self.counted += 1;
-                let first = matches!(byte, b'/' | b'*' | b'a'..=b'z' | b'A'..=b'Z');
-                // CONNECT takes an authority, which may begin with a digit or a bracket.
-                (first || byte.is_ascii_graphic() && self.is_connect(head)).then_some(State::Target)
-            }
-            (State::Target, b' ' | b'\r') => {
-                self.target.to = at;
-                let target = head.get(self.target.range()).unwrap_or_default();
-                if !is_target(target) && !self.is_connect(head) {
-                    None
-                } else if byte == b' ' {
-                    Some(State::BeforeVersion)
-                } else {
-                    Some(State::LineEnd)
-                }
-            }
-            (State::Target, _) => {
-                self.counted += 1;
-                byte.is_ascii_graphic().then_some(State::Target)
-            }
-            (State::BeforeVersion, b' ') => Some(State::BeforeVersion),
-            (State::BeforeVersion, _) => {
-                self.version.from = at;
-                (byte == b'H').then_some(State::Version)
-            }
-            (State::Version, b'\r') => {
-                self.version.to = at;
-                let version = head.get(self.version.range()).unwrap_or_default();
-                VERSIONS.contains(&version).then_some(State::LineEnd)
-            }
-            (State::Version, _) => {
-                let begun = so_far(self.version);
-                VERSIONS
-                    .iter()
-                    .any(|version| version.starts_with(begun))
-                    .then_some(State::Version)
-            }
-            (State::LineEnd, b'\n') => {
-                if self.headers_from == 0 {
-                    self.headers_from = at + 1;
-                }
-                Some(State::NameStart)
-            }
-            (State::NameStart, b'\r') => Some(State::LastEnd),
-            (State::NameStart, _) => {
-                self.header_lines += 1;
-                self.counted += 1;
-                is_token_byte(byte).then_some(State::Name)
-            }
-            (State::Name, b':') => Some(State::BeforeValue),
-            (State::Name, _) => {
-                self.counted += 1;
-                is_token_byte(byte).then_some(State::Name)
-            }
-            (State::BeforeValue, b' ' | b'\t') => Some(State::BeforeValue),
-            (State::BeforeValue | State::Value, b'\r') => Some(State::LineEnd),
-            (State::BeforeValue | State::Value, _) => {
-                self.counted += 1;
-                matches!(byte, b'\t' | b' '..=b'~' | 0x80..).then_some(State::Value)
-            }
-            (State::LastEnd, b'\n') => Some(State::Done),
-            (State::LineEnd | State::LastEnd | State::Done, _) => None,
+    fn add(&mut self, bytes: usize) {
+        if let Some(open) = &mut self.open {
+            *open += bytes;
         }
     }
 
-    fn is_connect(&self, head: &[u8]) -> bool {
-        head.get(self.method.range()) == Some(b"CONNECT")
+    pub(super) fn end_span(&mut self) -> Result<(), Fault> {
+        self.counted += self.open.take().unwrap_or_default();
+        if self.counted >= self.limit {
+            return Err(Fault::HeadersTooLarge);
+        }
+        Ok(())
+    }
+
+    /// The fault of a byte that cannot stand in the open span: Node looks at the size first.
+    pub(super) fn refuse(&mut self) -> Fault {
+        match self.end_span() {
+            Ok(()) => Fault::Malformed,
+            Err(fault) => fault,
+        }
+    }
+
+    pub(super) fn restart(&mut self) {
+        self.counted = 0;
+    }
+
+    fn end_chunk(&mut self) -> Result<(), Fault> {
+        if self.open.is_some() {
+            self.end_span()?;
+            self.begin_span();
+        }
+        Ok(())
     }
 }
-
-/// Whether a target of graphic ASCII is a path, `*` or an absolute URL.
-fn is_target(target: &[u8]) -> bool {
-    if matches!(target.first(), Some(b'/' | b'*')) {
-        return true;
-    }
-    let scheme = target
-        .iter()
-        .take_while(|byte| byte.is_ascii_alphabetic())
-        .count();
-    let rest = target
-        .get(scheme..)
-        .and_then(|rest| rest.strip_prefix(b"://"));
-    scheme > 0 && rest.is_some_and(|rest| !rest.is_empty())
-}
-
-fn begins_method(bytes: &[u8]) -> bool {
-    METHODS.iter().any(|method| method.starts_with(bytes))
-}
-
-/// RFC 9110's `tchar`.
-const fn is_token_byte(byte: u8) -> bool {
-    byte.is_ascii_alphanumeric()
-        || matches!(byte, b'!' | b'#'..=b'\'' | b'*' | b'+' | b'-' | b'.' | b'^'..=b'`' | b'|' | b'~')
-}
-
-/// The methods that Node's parser knows; any other is a bad request.
-const METHODS: [&[u8]; 35] = [
-    b"GET",
-    b"ACL",
-    b"BIND",
-    b"CHECKOUT",
-    b"CONNECT",
-    b"COPY",
-    b"DELETE",
-    b"HEAD",
-    b"LINK",
-    b"LOCK",
-    b"M-SEARCH",
-    b"MERGE",
-    b"MKACTIVITY",
-    b"MKCALENDAR",
-    b"MKCOL",
-    b"MOVE",
-    b"NOTIFY",
-    b"OPTIONS",
-    b"PATCH",
-    b"POST",
-    b"PROPFIND",
-    b"PROPPATCH",
-    b"PURGE",
-    b"PUT",
-    b"QUERY",
-    b"REBIND",
-    b"REPORT",
-    b"SEARCH",
-    b"SOURCE",
-    b"SUBSCRIBE",
-    b"TRACE",
-    b"UNBIND",
-    b"UNLINK",
-    b"UNLOCK",
-    b"UNSUBSCRIBE",
-];
-
-/// The versions that Node's parser lets through.
-const VERSIONS: [&[u8]; 4] = [b"HTTP/1.1", b"HTTP/1.0", b"HTTP/0.9", b"HTTP/2.0"];

@@ -1,0 +1,167 @@
+//! What a peer and a listener say to each other until one asks for an upgrade.
+//!
+//! Owns: [`Conversation`], which answers plain and broken requests as ws's server
+//! does, and finds the upgrade request. Called by whoever serves a fresh
+//! connection. Runs on: any. Must never read a clock: dates are arguments.
+//! Tests: `tests/protocol_upgrade.rs`, `__test__/differential/http-head.test.js`.
+#![deny(clippy::indexing_slicing, clippy::unwrap_used)]
+
+use super::head::Head;
+use super::response;
+use super::scan::{Fault, Scan, Scanner};
+use super::words::CONNECT;
+
+/// Node's default for `maxHeaderSize`: a head whose target, header names and header values come
+/// to as many bytes is too large. Nothing else of a head is kept.
+pub const MAX_HEADER_SIZE: usize = 16 * 1024;
+
+/// A connection over which no upgrade was asked for yet.
+///
+/// ```text
+///           ┌── plain request, kept alive: answer ──┐
+///           ▼                                       │
+/// bytes ─► Waits ──────────────────────────────────►┤
+///                                                   ├─► Upgrade
+///                                                   └─► Over
+/// ```
+#[derive(Clone, Debug)]
+pub struct Conversation {
+    scanner: Scanner,
+    has_answered: bool,
+}
+
+/// What comes of what the peer did. Answers are written first.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Turn {
+    /// More bytes are needed; all were used.
+    Waits,
+    /// An upgrade request, for JavaScript to decide about.
+    Upgrade {
+        /// The request.
+        head: Head,
+        /// Bytes of the chunk that are used; the rest is of another protocol.
+        used: usize,
+    },
+    /// The connection is to be closed.
+    Over,
+}
+
+impl Conversation {
+    /// A conversation before its first byte. `max_header_size` is Node's.
+    #[must_use]
+    pub fn new(max_header_size: usize) -> Self {
+        Self {
+            scanner: Scanner::new(max_header_size),
+            has_answered: false,
+        }
+    }
+
+    /// Handles bytes that arrived together; what is to be answered is added to `answers`. `date`
+    /// is asked for answers that have one.
+    pub fn handle_bytes(
+        &mut self,
+        chunk: &[u8],
+        date: impl Fn() -> String,
+        answers: &mut Vec<u8>,
+    ) -> Turn {
+        let mut used = 0;
+        let mut is_over = false;
+        let mut first_answer = None;
+        loop {
+            let (more, scan) = self.scanner.scan(chunk.get(used..).unwrap_or_default());
+            used += more;
+            match scan {
+                Scan::Partial if is_over => return Turn::Over,
+                Scan::Partial => return Turn::Waits,
+                Scan::Head(head) if head.method() == CONNECT => {
+                    return hang_up(first_answer, &[], answers);
+                }
+                Scan::Head(head) if head.is_upgrade => return Turn::Upgrade { head, used },
+                // Behind an answer that says "close" there is no other.
+                Scan::Head(_) if is_over => {}
+                Scan::Head(head) => {
+                    is_over = !answer(&head, &date(), answers);
+                    first_answer.get_or_insert(answers.len());
+                    self.has_answered = true;
+                }
+                Scan::Refused(fault) => return hang_up(first_answer, refusal(fault), answers),
+            }
+        }
+    }
+
+    /// Handles the end of what the peer sends. The connection is to be closed.
+    pub fn handle_end(&mut self, answers: &mut Vec<u8>) {
+        if self.scanner.is_within_message() {
+            answers.extend_from_slice(response::BAD_REQUEST);
+        }
+    }
+
+    /// Handles that the peer took too long. The connection is to be closed.
+    pub fn handle_timeout(&mut self, answers: &mut Vec<u8>) {
+        if !self.has_answered {
+            answers.extend_from_slice(response::REQUEST_TIMEOUT);
+        }
+    }
+
+    /// Whether a request was answered: from then on the connection is one that Node's
+    /// `keepAliveTimeout` looks after, and before it `headersTimeout`.
+    #[must_use]
+    pub fn has_answered(&self) -> bool {
+        self.has_answered
+    }
+}
+
+/// COMPAT(ws 8.23): Node closes at once. The answer that is on its way still arrives, those that
+/// wait behind it do not, and the reason is told only if there is no answer.
+fn hang_up(first_answer: Option<usize>, reason: &[u8], answers: &mut Vec<u8>) -> Turn {
+    match first_answer {
+        Some(end) => answers.truncate(end),
+        None => answers.extend_from_slice(reason),
+    }
+    Turn::Over
+}
+
+/// Answers a plain request and tells whether the connection goes on.
+fn answer(head: &Head, date: &str, answers: &mut Vec<u8>) -> bool {
+    let with_body = head.method() != b"HEAD";
+    let is_current = head.version() == (1, 1);
+    if is_current && head.values(b"host").next().is_none() {
+        answers.extend(response::missing_host(date, with_body));
+        return false;
+    }
+    let mut expectations = head.values(b"expect").peekable();
+    if is_current && expectations.peek().is_some() {
+        if !expectations.any(expects_continue) {
+            answers.extend(response::expectation_failed(
+                date,
+                head.keep_alive,
+                with_body,
+            ));
+            return head.keep_alive;
+        }
+        answers.extend_from_slice(response::CONTINUE);
+    }
+    answers.extend(response::upgrade_required(date, head.keep_alive, with_body));
+    head.keep_alive
+}
+
+/// Whether `100-continue` stands somewhere in a value as a word.
+fn expects_continue(value: &[u8]) -> bool {
+    const WORD: &[u8] = b"100-continue";
+    let is_word_byte = |byte: &u8| byte.is_ascii_alphanumeric() || *byte == b'_';
+    value.windows(WORD.len()).enumerate().any(|(at, window)| {
+        let before = at.checked_sub(1).and_then(|before| value.get(before));
+        let after = value.get(at + WORD.len());
+        window.eq_ignore_ascii_case(WORD)
+            && !before.is_some_and(is_word_byte)
+            && !after.is_some_and(is_word_byte)
+    })
+}
+
+fn refusal(fault: Fault) -> &'static [u8] {
+    match fault {
+        Fault::Malformed => response::BAD_REQUEST,
+        Fault::HeadersTooLarge => response::HEADERS_TOO_LARGE,
+        Fault::ExtensionsTooLarge => response::PAYLOAD_TOO_LARGE,
+    }
+}
