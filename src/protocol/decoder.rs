@@ -45,6 +45,8 @@ pub struct Decoder {
     held_chunks: u32,
     header: HeldHeader,
     finished: bool,
+    /// In the middle of inflating a frame.
+    suspended: bool,
 }
 
 /// INVARIANT: at least one of the two is there.
@@ -73,27 +75,56 @@ impl Decoder {
             held_chunks: 0,
             header: HeldHeader::new(),
             finished: false,
+            suspended: false,
         }
     }
 
     /// Takes the next bytes of the connection and reports what they complete.
-    /// `input` serves as scratch space: its content is undefined afterwards.
-    pub fn handle_input(&mut self, input: &mut [u8], sink: &mut impl EventSink) {
+    /// `input` serves as scratch space: its content is undefined afterwards, except for the
+    /// bytes at its end that were not taken because the decoder [is suspended](Self::is_suspended).
+    /// Returns how many these are: they are to be passed again after [`resume`](Self::resume).
+    pub fn handle_input(&mut self, input: &mut [u8], sink: &mut impl EventSink) -> usize {
         if self.finished || input.is_empty() {
-            return;
+            return 0;
+        }
+        if self.suspended {
+            return input.len();
         }
         if self.chunk_limit_reached() {
-            return self.fail(Violation::TooManyChunks, sink);
+            self.fail(Violation::TooManyChunks, sink);
+            return 0;
         }
         let input_len = input.len();
         let mut rest = input;
-        while !rest.is_empty() && !self.finished {
+        while !rest.is_empty() && !self.finished && !self.suspended {
             rest = match self.handle_next(rest, sink) {
                 Ok(rest) => rest,
-                Err(violation) => return self.fail(violation, sink),
+                Err(violation) => {
+                    self.fail(violation, sink);
+                    return 0;
+                }
             };
         }
-        self.count_chunk(input_len);
+        let left = if self.finished { 0 } else { rest.len() };
+        self.count_chunk(input_len - left);
+        left
+    }
+
+    /// Whether inflating stopped for want of room ([`EventSink::inflate_room`]). Nothing is taken
+    /// until [`resume`](Self::resume) has finished the frame.
+    #[must_use]
+    pub fn is_suspended(&self) -> bool {
+        self.suspended
+    }
+
+    /// Goes on inflating the frame at which the decoder suspended itself.
+    pub fn resume(&mut self, sink: &mut impl EventSink) {
+        if !std::mem::take(&mut self.suspended) || self.finished {
+            return;
+        }
+        if let Err(violation) = self.end_data_frame_if_complete(sink) {
+            self.fail(violation, sink);
+        }
     }
 
     /// While the payload of a large frame is incomplete: the spare room of the
@@ -108,7 +139,7 @@ impl Decoder {
             Some(Partial {
                 message: Some(message),
                 control: None,
-            }) if !self.finished => message.direct_tail(sink),
+            }) if !self.finished && !self.suspended => message.direct_tail(sink),
             _ => None,
         }
     }
@@ -174,6 +205,16 @@ impl Decoder {
     #[must_use]
     pub fn is_mid_message(&self) -> bool {
         self.partial.is_some() || !self.header.is_empty()
+    }
+
+    /// Bytes that are held of the current message.
+    #[must_use]
+    pub fn held_bytes(&self) -> usize {
+        let message = self
+            .partial
+            .as_deref()
+            .and_then(|partial| partial.message.as_ref());
+        message.map_or(0, PartialMessage::held)
     }
 
     /// Whether a compressed stream takes memory between messages.
@@ -357,7 +398,10 @@ impl Decoder {
                     let inflater = self
                         .inflater
                         .get_or_insert_with(|| Box::new(Inflater::new(options)));
-                    message.inflate_frame(inflater, limit, sink)?;
+                    if !message.inflate_frame(inflater, limit, sink)? {
+                        self.suspended = true;
+                        return Ok(());
+                    }
                     if message.is_last_frame() && !options.context_takeover {
                         self.inflater = None;
                     }

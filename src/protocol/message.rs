@@ -79,6 +79,11 @@ impl PartialMessage {
         }
     }
 
+    /// Bytes of the message that are held in their final form.
+    pub(super) fn held(&self) -> usize {
+        self.block.len()
+    }
+
     /// Whether the frame that was begun last ends the message.
     pub(super) fn is_last_frame(&self) -> bool {
         self.fin
@@ -154,18 +159,21 @@ impl PartialMessage {
     }
 
     /// Adds what the current, compressed frame contains, as long as the message holds no more than
-    /// `limit` bytes.
+    /// `limit` bytes. `false` if it goes on with the next call.
     pub(super) fn inflate_frame(
         &mut self,
         inflater: &mut Inflater,
         limit: u64,
         sink: &mut impl EventSink,
-    ) -> Result<(), Violation> {
+    ) -> Result<bool, Violation> {
         let start = self.block.len();
         let frame = self.deflated.get_or_insert_default();
-        inflater.inflate(frame, self.fin, limit, &mut self.block, sink)?;
-        frame.clear();
-        self.check_text(start)
+        let complete = inflater.inflate(frame, self.fin, limit, &mut self.block, sink)?;
+        if complete {
+            frame.clear();
+        }
+        self.check_text(start)?;
+        Ok(complete)
     }
 
     /// Hands the current, compressed frame out as it is.

@@ -74,6 +74,17 @@ pub trait EventSink {
         }
     }
 
+    /// Bytes, in or out, that may be inflated before others get their turn. With 0 the decoder
+    /// suspends itself until [`Decoder::resume`](super::Decoder::resume).
+    fn inflate_room(&mut self) -> usize {
+        usize::MAX
+    }
+
+    /// A step of inflating took and made so many bytes.
+    fn inflated(&mut self, taken: usize, made: usize) {
+        let _ = (taken, made);
+    }
+
     /// Lends a raw inflate stream in its initial state.
     fn take_inflate(&mut self, window_bits: u8) -> Inflate {
         Inflate::new(false, window_bits)

@@ -156,7 +156,8 @@ pub(crate) fn feed(
 fn feed_direct(decoder: &mut Decoder, mut bytes: &[u8], sink: &mut Recorder) {
     while !bytes.is_empty() {
         let Some(room) = decoder.direct_buffer(sink) else {
-            return decoder.handle_input(&mut bytes.to_vec(), sink);
+            decoder.handle_input(&mut bytes.to_vec(), sink);
+            return;
         };
         assert!(room.len() >= 16 * 1024);
         let count = room.len().min(bytes.len());

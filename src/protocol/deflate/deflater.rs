@@ -18,6 +18,8 @@ pub struct Deflater {
     history: History,
     /// Whether the message in progress is compressed.
     compressing: bool,
+    /// In the middle of a payload the stream holds bytes back that nothing else knows.
+    within_payload: bool,
 }
 
 impl Deflater {
@@ -29,6 +31,7 @@ impl Deflater {
             stream: None,
             history: History::new(options.window_bits),
             compressing: false,
+            within_payload: false,
         }
     }
 
@@ -47,7 +50,21 @@ impl Deflater {
     /// # Panics
     /// Never because of the payload: zlib fails only if its state is broken.
     pub fn deflate(&mut self, payload: &[u8], fin: bool, out: &mut Vec<u8>, pool: &mut ZlibPool) {
-        let start = out.len();
+        self.deflate_part(payload, true, fin, out, pool);
+    }
+
+    /// As [`deflate`](Self::deflate) for a payload that comes in parts, of which only the first
+    /// may be empty, and only if it is the last one, too. `fin` counts with the last one.
+    pub fn deflate_part(
+        &mut self,
+        part: &[u8],
+        last: bool,
+        fin: bool,
+        out: &mut Vec<u8>,
+        pool: &mut ZlibPool,
+    ) {
+        let (payload, start) = (part, out.len());
+        self.within_payload = !last;
         if payload.is_empty() {
             // The stream is between two blocks: an empty stored block, as a flush would write.
             out.push(0);
@@ -62,12 +79,17 @@ impl Deflater {
                 }
                 stream
             });
-            compress(stream, payload, out);
+            let flush = if last {
+                DeflateFlush::SyncFlush
+            } else {
+                DeflateFlush::NoFlush
+            };
+            compress(stream, payload, flush, out);
             if self.options.context_takeover {
                 self.history.remember(payload);
             }
         }
-        if fin {
+        if last && fin {
             debug_assert!(out.ends_with(&TRAILER));
             out.truncate((out.len() - TRAILER.len()).max(start));
             if !self.options.context_takeover {
@@ -82,10 +104,10 @@ impl Deflater {
         self.stream.is_some()
     }
 
-    /// Gives memory back while nothing is sent. `false` in the middle of a message that cannot be
-    /// continued without it.
+    /// Gives memory back while nothing is sent. `false` in the middle of a payload, and of a message
+    /// that cannot be continued without it.
     pub fn park(&mut self, pool: &mut ZlibPool) -> bool {
-        if self.stream.is_some() && !self.options.context_takeover {
+        if self.within_payload || self.stream.is_some() && !self.options.context_takeover {
             return false;
         }
         self.give_stream(pool);
@@ -106,7 +128,7 @@ impl Deflater {
     }
 }
 
-fn compress(stream: &mut Deflate, payload: &[u8], out: &mut Vec<u8>) {
+fn compress(stream: &mut Deflate, payload: &[u8], flush: DeflateFlush, out: &mut Vec<u8>) {
     let mut rest = payload;
     out.reserve(payload.len() / 2 + SMALLEST_ROOM);
     loop {
@@ -114,7 +136,7 @@ fn compress(stream: &mut Deflate, payload: &[u8], out: &mut Vec<u8>) {
         let spare = out.spare_capacity_mut();
         let room = spare.len();
         let status = stream
-            .compress_uninit(rest, spare, DeflateFlush::SyncFlush)
+            .compress_uninit(rest, spare, flush)
             .expect("the stream is in order");
         let taken = (stream.total_in() - taken) as usize;
         let made = (stream.total_out() - made) as usize;

@@ -22,6 +22,27 @@ pub struct Inflater {
     /// There in the middle of a message and, unless parked, where the context is taken over.
     stream: Option<Inflate>,
     history: History,
+    /// There while a frame is inflated in steps.
+    step: Option<Step>,
+}
+
+/// How far the current frame is.
+#[derive(Clone, Copy)]
+struct Step {
+    /// Length of the message before this frame.
+    start: usize,
+    /// Bytes taken of the frame's payload and, behind it, of the trailer.
+    taken: usize,
+}
+
+/// Why decompressing stopped.
+enum Stop {
+    /// The stream ended with a final block.
+    StreamEnd,
+    /// All input is used and all of its output there.
+    InputEnd,
+    /// Others get their turn.
+    NoRoom,
 }
 
 impl Inflater {
@@ -32,6 +53,7 @@ impl Inflater {
             options,
             stream: None,
             history: History::new(options.window_bits),
+            step: None,
         }
     }
 
@@ -41,7 +63,8 @@ impl Inflater {
         self.options.context_takeover
     }
 
-    /// Appends what a frame's payload contains to `out`, which may hold `limit` bytes.
+    /// Appends what a frame's payload contains to `out`, which may hold `limit` bytes. `false`
+    /// if the sink's room did not suffice: the same call goes on then.
     ///
     /// # Errors
     /// [`Violation::MessageTooBig`] and [`Violation::InvalidDeflate`].
@@ -52,26 +75,51 @@ impl Inflater {
         limit: u64,
         out: &mut Vec<u8>,
         sink: &mut impl EventSink,
-    ) -> Result<(), Violation> {
-        let start = out.len();
+    ) -> Result<bool, Violation> {
+        let mut step = self.step.take().unwrap_or(Step {
+            start: out.len(),
+            taken: 0,
+        });
         let mut stream = self.take_stream(sink);
-        let mut ended = decompress(&mut stream, payload, limit, out, sink)?;
-        if fin && !ended {
-            ended = decompress(&mut stream, &TRAILER, limit, out, sink)?;
+        let trailer: &[u8] = if fin { &TRAILER } else { &[] };
+        let mut stop = Stop::InputEnd;
+        let mut passed = 0;
+        for part in [payload, trailer] {
+            let from = step.taken - passed;
+            passed += part.len();
+            if part.is_empty() || from > part.len() {
+                continue;
+            }
+            let rest = part.get(from..).unwrap_or_default();
+            stop = decompress(&mut stream, rest, &mut step.taken, limit, out, sink)?;
+            if !matches!(stop, Stop::InputEnd) {
+                break;
+            }
+            step.taken = passed;
         }
+        let ended = match stop {
+            Stop::NoRoom => {
+                self.step = Some(step);
+                self.stream = Some(stream);
+                return Ok(false);
+            }
+            Stop::StreamEnd => true,
+            Stop::InputEnd => false,
+        };
         if ended {
             // COMPAT(ws 8.23): after a final block the next frame begins a new stream, and what
             // follows the block in its own frame is dropped.
             self.history.clear();
         } else if self.options.context_takeover {
-            self.history.remember(out.get(start..).unwrap_or_default());
+            self.history
+                .remember(out.get(step.start..).unwrap_or_default());
         }
         if ended || (fin && !self.options.context_takeover) {
             sink.give_inflate(self.options.window_bits, stream);
         } else {
             self.stream = Some(stream);
         }
-        Ok(())
+        Ok(true)
     }
 
     /// Gives memory back while nothing is received. Only between messages, where the stream of a
@@ -105,17 +153,22 @@ impl Inflater {
     }
 }
 
-/// Returns whether the stream came to its end.
+/// Decompresses `input`, counting in `position` what was taken of it.
 fn decompress(
     stream: &mut Inflate,
     input: &[u8],
+    position: &mut usize,
     limit: u64,
     out: &mut Vec<u8>,
     sink: &mut impl EventSink,
-) -> Result<bool, Violation> {
+) -> Result<Stop, Violation> {
     let most = usize::try_from(limit).unwrap_or(usize::MAX);
     let mut rest = input;
     loop {
+        let allowed = sink.inflate_room();
+        if allowed == 0 {
+            return Ok(Stop::NoRoom);
+        }
         if out.len() == out.capacity() {
             let wanted = (out.len() * 2).max(rest.len().saturating_mul(4));
             grow(
@@ -128,12 +181,15 @@ fn decompress(
         // One byte more than allowed shows that there is more.
         let room = most.saturating_add(1).saturating_sub(out.len());
         let spare = out.spare_capacity_mut();
-        let room = room.min(spare.len());
+        let room = room.min(spare.len()).min(allowed);
         let spare = spare.get_mut(..room).unwrap_or_default();
-        let status = stream.decompress_uninit(rest, spare, InflateFlush::SyncFlush);
+        let given = rest.get(..allowed).unwrap_or(rest);
+        let status = stream.decompress_uninit(given, spare, InflateFlush::SyncFlush);
         let taken = (stream.total_in() - taken) as usize;
         let made = (stream.total_out() - made) as usize;
         claim_written(out, made);
+        sink.inflated(taken, made);
+        *position += taken;
         rest = rest.get(taken..).unwrap_or_default();
         match status {
             Err(_) => {
@@ -141,9 +197,11 @@ fn decompress(
                 return Err(Violation::InvalidDeflate(fault));
             }
             Ok(_) if out.len() > most => return Err(Violation::MessageTooBig),
-            Ok(Status::StreamEnd) => return Ok(true),
+            Ok(Status::StreamEnd) => return Ok(Stop::StreamEnd),
             // Room that is left shows that zlib holds nothing back.
-            Ok(_) if made < room && (rest.is_empty() || taken + made == 0) => return Ok(false),
+            Ok(_) if made < room && (rest.is_empty() || taken + made == 0) => {
+                return Ok(Stop::InputEnd);
+            }
             Ok(_) => {}
         }
     }
