@@ -4,12 +4,16 @@
 //! |---|---|
 //! | [`protocol`] | bytes, frames, the upgrade: no socket, clock, runtime or JavaScript |
 //! | [`bridge`] | records, batches, memory shared with a JavaScript thread: no runtime, no Node-API |
-//! | `transport` | tokio workers that own the sockets and join the other two |
+//! | `reactor` | sockets and connections as plain data, turned by whoever holds it: no thread, no runtime |
+//! | `driver` | who turns a reactor: the JavaScript thread or a tokio worker |
 //!
-//! The layers are kept apart by a build: without the feature `transport` only
-//! the first two exist, and tokio is not even a dependency.
+//! The layers are kept apart by builds: without features only the first two exist; with the
+//! feature `reactor` alone tokio is not even a dependency. Where descriptors cannot be taken over
+//! (Windows) there are only the first two: sockets stay with Node.
 
 pub mod bridge;
+#[cfg(all(unix, feature = "driver"))]
+pub mod driver;
 pub mod protocol;
-#[cfg(feature = "transport")]
-pub mod transport;
+#[cfg(all(unix, feature = "reactor"))]
+pub mod reactor;

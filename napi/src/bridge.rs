@@ -1,24 +1,27 @@
-//! The class through which `lib/bridge.js` reaches the workers.
+//! The class through which `lib/bridge.js` reaches the reactors.
 //!
-//! Owns: one environment's lanes and its share of the pool. Runs on: js.
+//! Owns: one environment's fleet, the landings of its lanes, the seam of the
+//! inline driver. Runs on: js.
 
+use std::io;
 use std::net::{IpAddr, SocketAddr};
+use std::rc::Rc;
 use std::sync::Arc;
+use std::sync::atomic::Ordering::Relaxed;
 use std::time::Duration;
 
-use ferrows_core::bridge::layout::{self, settings};
-use ferrows_core::bridge::{Block, Command, Environment, Lane, SlotId};
-use ferrows_core::transport::{
-    self, Adoption, Control, Flushed, ListenOptions, Listening, Pool, Worker,
-};
-use napi::bindgen_prelude::{
-    ArrayBuffer, BufferSlice, Function, Uint8ArraySlice, Uint32ArraySlice,
-};
+use ferrows_core::bridge::Settings;
+use ferrows_core::bridge::layout::{self, Head, settings, turn};
+use ferrows_core::bridge::{Landing, SlotId};
+use ferrows_core::driver::{Driver, Fleet, Seat, Setting};
+use ferrows_core::reactor::{self, ListenOptions, Stream, Turn};
+use napi::bindgen_prelude::{ArrayBuffer, BufferSlice, Function};
 use napi::{Env, Error, Result};
 use napi_derive::napi;
 
-use crate::buffers::{self, Exposed};
+use crate::buffers;
 use crate::doorbell;
+use crate::inline::Inline;
 
 /// Local and remote address of a connection.
 #[napi(object)]
@@ -37,6 +40,7 @@ pub struct AddressPair {
 
 /// What came of trying to listen.
 #[napi(object)]
+#[derive(Default)]
 pub struct ListenOutcome {
     /// The operating system's error number, 0 for success.
     pub errno: i32,
@@ -52,86 +56,109 @@ pub struct ListenOutcome {
 #[napi]
 pub struct Bridge {
     shared: Arc<Shared>,
-    exposed: Exposed,
+    inline: Option<Rc<Inline>>,
 }
 
-struct Shared {
-    pool: std::sync::Mutex<Option<Arc<Pool>>>,
-    environment: Arc<Environment>,
-    workers: Vec<Arc<Worker>>,
-    lanes: Vec<Arc<Lane>>,
+/// What outlives neither the environment nor the Bridge.
+pub(crate) struct Shared {
+    pub(crate) fleet: Fleet,
+    pub(crate) landings: Vec<Arc<Landing>>,
 }
 
 impl Shared {
-    /// Lets go of the workers; everything that is ours there closes.
-    fn detach(&self) {
-        let pool = self
-            .pool
-            .lock()
-            .unwrap_or_else(std::sync::PoisonError::into_inner)
-            .take();
-        if pool.is_none() {
-            return;
-        }
-        self.environment.doorbell.install(None);
-        for (worker, lane) in self.workers.iter().zip(&self.lanes) {
-            worker
-                .outbox
-                .push(Command::Control(Control::Detach(Arc::clone(lane))));
-        }
-        // The last environment joins the threads here.
-        drop(pool);
+    /// Fills the landing of a lane. Returns the number of records; bit 31 tells that more wait.
+    pub(crate) fn fill(&self, index: usize) -> u32 {
+        let (Some(seat), Some(landing)) = (self.fleet.seats().get(index), self.landings.get(index))
+        else {
+            return 0;
+        };
+        let drained = buffers::land(landing, seat.lane());
+        self.fleet.helm().note_records(drained.records as u64);
+        self.fleet.credit(drained.cost);
+        drained.records as u32 | u32::from(drained.more) << 31
+    }
+
+    /// Acts on what commands on this thread came to, and tells JavaScript.
+    pub(crate) fn after(&self, turn: Turn) -> u32 {
+        self.fleet.after_turn(turn);
+        if turn.delivered { turn::DELIVERED } else { 0 }
     }
 }
 
-impl Drop for Shared {
+impl Drop for Bridge {
     fn drop(&mut self) {
-        self.detach();
+        if let Some(inline) = self.inline.take() {
+            inline.close();
+        }
+        self.shared.fleet.detach();
     }
 }
 
 #[napi]
 impl Bridge {
-    /// Joins the process-wide pool.
+    /// Makes the reactors of this environment. `turn(lane, drained)` is called with what the
+    /// inline driver brings; `loopUsable` tells whether Node's event loop is what it seems to be.
     #[napi(constructor)]
-    pub fn new(env: Env) -> Result<Self> {
-        let pool = Pool::shared().map_err(|error| Error::from_reason(error.to_string()))?;
-        let environment = Arc::<Environment>::default();
-        let workers = pool.workers().to_vec();
-        let lanes: Vec<Arc<Lane>> = workers.iter().map(|_| Lane::new(&environment)).collect();
-        for (worker, lane) in workers.iter().zip(&lanes) {
-            worker
-                .outbox
-                .push(Command::Control(Control::Attach(Arc::clone(lane))));
-        }
-        let pool = std::sync::Mutex::new(Some(pool));
-        let shared = Arc::new(Shared {
-            pool,
-            environment,
-            workers,
-            lanes,
-        });
-        env.add_env_cleanup_hook(Arc::downgrade(&shared), |shared| {
-            if let Some(shared) = shared.upgrade() {
-                shared.detach();
-            }
-        })?;
-        Ok(Self {
-            shared,
-            exposed: Exposed::default(),
+    pub fn new(env: Env, turn: Function<'_, (u32, u32), ()>, loop_usable: bool) -> Result<Self> {
+        let usable = loop_usable && Inline::is_possible(&env);
+        let fleet = Fleet::new(Setting::from_environment(usable)).map_err(system_error)?;
+        let landings = fleet.seats().iter().map(|_| Arc::default()).collect();
+        let shared = Arc::new(Shared { fleet, landings });
+        let inline = if shared.fleet.may_be_inline() {
+            Some(Inline::start(&env, &turn, &shared)?)
+        } else {
+            env.add_env_cleanup_hook(Arc::downgrade(&shared), |shared| {
+                if let Some(shared) = shared.upgrade() {
+                    shared.fleet.detach();
+                }
+            })?;
+            None
+        };
+        Ok(Self { shared, inline })
+    }
+
+    /// How many lanes there are: one a reactor.
+    #[napi(getter)]
+    pub fn lane_count(&self) -> u32 {
+        self.shared.landings.len() as u32
+    }
+
+    /// Who drives the reactor of a lane: `inline` or `worker`.
+    #[napi]
+    pub fn driver(&self, lane: u32) -> Result<&'static str> {
+        Ok(match self.seat(lane)?.driver() {
+            Driver::Inline => "inline",
+            Driver::Worker => "worker",
         })
     }
 
-    /// How many lanes there are: one a worker.
-    #[napi(getter)]
-    pub fn lane_count(&self) -> u32 {
-        self.shared.lanes.len() as u32
+    /// Changes the driver of all reactors at once, for tests of the hand-over. `false` where
+    /// there is only one driver.
+    #[napi]
+    pub fn hand_to(&self, driver: String) -> bool {
+        if !self.shared.fleet.is_auto() || self.shared.fleet.start().is_err() {
+            return false;
+        }
+        let driver = if driver == "worker" {
+            Driver::Worker
+        } else {
+            Driver::Inline
+        };
+        self.shared.fleet.helm().hand_to(driver);
+        true
     }
 
     /// Status words and command slab of a lane.
     #[napi]
     pub fn lane_memory<'env>(&self, env: &'env Env, lane: u32) -> Result<ArrayBuffer<'env>> {
-        buffers::lane_memory(env, self.lane(lane)?)
+        buffers::lane_memory(env, self.seat(lane)?.lane())
+    }
+
+    /// Heads and inline payloads of the records that a drain brings.
+    #[napi]
+    pub fn landing_memory<'env>(&self, env: &'env Env, lane: u32) -> Result<ArrayBuffer<'env>> {
+        let landing = self.shared.landings.get(lane as usize);
+        buffers::landing_memory(env, landing.ok_or_else(no_such_lane)?)
     }
 
     /// Counters of written bytes of `TABLE_CHUNK` neighbouring slots, as f64.
@@ -142,77 +169,118 @@ impl Bridge {
         lane: u32,
         chunk: u32,
     ) -> Result<ArrayBuffer<'env>> {
-        buffers::table_memory(env, self.worker(lane)?.table.chunk(chunk as usize))
+        buffers::table_memory(env, self.seat(lane)?.table().chunk(chunk as usize))
     }
 
-    /// Puts the doorbell up; `drain` is called when there is news. A referenced one keeps the
-    /// process alive. Replaces an earlier one.
+    /// Puts the doorbell up; `drain` is called when a worker has news. A referenced one keeps the
+    /// process alive. Replaces an earlier one. From here on reactors are driven.
     #[napi]
     pub fn open(&self, drain: Function<'_, (), ()>, referenced: bool) -> Result<()> {
         let bell = doorbell::bell(&drain, referenced)?;
-        self.shared.environment.doorbell.install(Some(bell));
+        self.shared.fleet.environment().doorbell.install(Some(bell));
+        // Without threads the JavaScript thread drives on.
+        let started = self.shared.fleet.start();
+        match &self.inline {
+            Some(inline) => inline.watch(),
+            None => started.map_err(system_error)?,
+        }
         Ok(())
     }
 
-    /// Takes the doorbell down.
+    /// Takes the doorbell down. Nothing is watched any more.
     #[napi]
     pub fn close(&self) {
-        self.shared.environment.doorbell.install(None);
+        self.shared.fleet.environment().doorbell.install(None);
+        if let Some(inline) = &self.inline {
+            inline.unwatch();
+        }
     }
 
-    /// Copies events into `heads` and their inline payloads into `slab` from `offset` on.
-    /// Returns the number of records; bit 31 tells that the room ran out.
+    /// JavaScript answers the doorbell: from here on news rings again.
     #[napi]
-    pub fn drain(
-        &self,
-        lane: u32,
-        mut heads: Uint32ArraySlice<'_>,
-        mut slab: Uint8ArraySlice<'_>,
-        offset: u32,
-    ) -> Result<u32> {
-        let environment = &self.shared.environment;
-        environment.doorbell.answer();
-        let (heads, slab) = buffers::writable(&mut heads, &mut slab);
-        let slab = slab.get_mut(offset as usize..).unwrap_or_default();
-        let drained = self.lane(lane)?.inbox().drain(heads, slab);
-        self.credit(drained.cost);
-        Ok(drained.records as u32 | u32::from(drained.more) << 31)
+    pub fn answer(&self) {
+        self.shared.fleet.environment().doorbell.answer();
+        self.shared.fleet.helm().note_turn();
+        if let Some(inline) = &self.inline {
+            inline.watch();
+        }
+    }
+
+    /// Fills the landing of a lane. Returns the number of records; bit 31 tells that more wait.
+    #[napi]
+    pub fn drain(&self, lane: u32) -> u32 {
+        self.shared.fill(lane as usize)
     }
 
     /// The payload of the next drained record that is flagged as a block.
     #[napi]
     pub fn take_block<'env>(&self, env: &'env Env, lane: u32) -> Result<BufferSlice<'env>> {
-        let block = self.lane(lane)?.inbox().take_block();
+        let block = self.seat(lane)?.lane().inbox().take_block();
         let block = block.ok_or_else(|| Error::from_reason("no record waits for a block"))?;
-        self.credit(block.len());
-        self.exposed.buffer(env, block)
+        self.shared.fleet.credit(block.len());
+        buffers::copied(env, &block)
     }
 
-    /// Adds the payload of the next command that is flagged as a block. A Buffer that
-    /// `takeBlock` made is passed on by reference unless the worker is to read it itself
-    /// (`copy`): JavaScript may write to it meanwhile. Others are copied.
+    /// Adds the payload of the next command that is flagged as a block: a copy.
     #[napi]
-    pub fn attach(&self, lane: u32, bytes: &[u8], copy: bool) -> Result<()> {
-        let pool = &self.shared.environment.pool;
-        let exposed = self.exposed.find(bytes).filter(|_| !copy);
-        let block = exposed.unwrap_or_else(|| Block::copy_of(bytes, pool));
-        self.lane(lane)?.attach(block);
+    pub fn attach(&self, lane: u32, bytes: &[u8]) -> Result<()> {
+        let seat = self.seat(lane)?;
+        seat.lane().attach(seat.copy(bytes));
         Ok(())
+    }
+
+    /// Runs one command with a large payload at once, from where it is, after everything that was
+    /// written into the slab before. `TURN_REFUSED` if a worker is at it just now.
+    #[napi]
+    pub fn run_with(
+        &self,
+        lane: u32,
+        word: u32,
+        slot: u32,
+        generation: u32,
+        bytes: &[u8],
+    ) -> Result<u32> {
+        let head = Head::from_words([word, slot, generation, bytes.len() as u32]);
+        Ok(match self.seat(lane)?.run_with(head, bytes) {
+            Some(turn) => self.shared.after(turn),
+            None => turn::REFUSED,
+        })
     }
 
     /// Passes the command slab of a lane on. It is empty afterwards.
     #[napi]
-    pub fn submit(&self, lane: u32) -> Result<()> {
-        self.lane(lane)?.submit(&self.worker(lane)?.outbox);
-        Ok(())
+    pub fn submit(&self, lane: u32) -> Result<u32> {
+        let turn = self.seat(lane)?.submit();
+        self.shared.fleet.helm().note_turn();
+        Ok(self.shared.after(turn))
+    }
+
+    /// Makes room in the slab of a lane; what it held is written at the end of the tick.
+    #[napi]
+    pub fn gather(&self, lane: u32) -> Result<u32> {
+        let turn = self.seat(lane)?.gather();
+        Ok(self.shared.after(turn))
+    }
+
+    /// Wakes the sentinel: a record waits for the end of a tick that may last.
+    #[napi]
+    pub fn rouse(&self) {
+        self.shared.fleet.helm().note_turn();
+    }
+
+    /// Runs the commands of a lane before it returns, whoever drives.
+    #[napi]
+    pub fn settle(&self, lane: u32) -> Result<u32> {
+        let turn = self.seat(lane)?.settle();
+        Ok(self.shared.after(turn))
     }
 
     /// Reserves an identity; it is written into the lane's status words.
     #[napi]
     pub fn reserve(&self, lane: u32) -> Result<()> {
-        use std::sync::atomic::Ordering::Relaxed;
-        let id = self.worker(lane)?.registry.reserve();
-        let slab = self.lane(lane)?.slab();
+        let seat = self.seat(lane)?;
+        let id = seat.reserve();
+        let slab = seat.lane().slab();
         slab.status(layout::STATUS_SLOT).store(id.slot, Relaxed);
         slab.status(layout::STATUS_GENERATION)
             .store(id.generation, Relaxed);
@@ -220,7 +288,7 @@ impl Bridge {
     }
 
     /// Takes a duplicate of a descriptor over. `preface` is written first; `initial` was read.
-    /// Throws the operating system's error.
+    /// Returns the operating system's error number, 0 for success.
     #[napi]
     #[allow(
         clippy::too_many_arguments,
@@ -235,24 +303,30 @@ impl Bridge {
         settings: &[u32],
         preface: &[u8],
         initial: &[u8],
-    ) -> Result<()> {
-        let stream =
-            transport::duplicate(fd).map_err(|error| Error::from_reason(error.to_string()))?;
+    ) -> Result<i32> {
         let words: [u32; settings::WORDS] = settings
             .try_into()
-            .map_err(|_| Error::from_reason("settings are four words"))?;
-        let target = self.lane(lane)?;
-        let outbox = &self.worker(lane)?.outbox;
-        target.submit(outbox);
-        outbox.push(Command::Control(Control::Adopt(Box::new(Adoption {
-            id: SlotId { slot, generation },
-            lane: Arc::clone(target),
-            stream,
-            settings: words,
-            preface: preface.to_vec(),
-            initial: initial.to_vec(),
-        }))));
-        Ok(())
+            .map_err(|_| Error::from_reason("settings have a fixed length"))?;
+        let seat = self.seat(lane)?;
+        let adopted = reactor::duplicate(fd)
+            .and_then(Stream::try_from)
+            .and_then(|socket| {
+                let id = SlotId { slot, generation };
+                let settings = Settings::from_words(words);
+                seat.adopt(id, socket, settings, preface, &mut initial.to_vec())
+            });
+        Ok(match adopted {
+            Ok(turn) => {
+                self.shared.fleet.after_turn(turn);
+                if turn.delivered {
+                    self.shared.fleet.environment().doorbell.ring();
+                }
+                // For deadlines.
+                seat.wake();
+                0
+            }
+            Err(error) => errno(&error),
+        })
     }
 
     /// Binds and listens. `id` is the number that upgrade requests will carry.
@@ -273,48 +347,41 @@ impl Bridge {
             backlog,
             ipv6_only,
         };
-        let bound = transport::bind(options).and_then(|listener| {
+        let seats = self.shared.fleet.seats();
+        let home = self.seat(u32::from(id) % seats.len() as u32)?;
+        let bound = reactor::bind(options).and_then(|listener| {
             let address = listener.local_addr()?;
-            Ok((listener, address))
+            home.listen(listener, id, seats)?;
+            Ok(address)
         });
-        let (listener, address) = match bound {
-            Ok(bound) => bound,
-            Err(error) => {
-                let errno = error.raw_os_error().unwrap_or(-1);
-                let (address, family) = (String::new(), String::new());
-                return Ok(ListenOutcome {
-                    errno,
-                    address,
-                    port: 0,
-                    family,
-                });
-            }
-        };
-        let home = usize::from(id) % self.shared.workers.len();
-        let lanes = self.shared.lanes.clone();
-        let listening = Listening {
-            listener,
-            id,
-            lanes,
-            home,
-        };
-        let outbox = &self.worker(home as u32)?.outbox;
-        outbox.push(Command::Control(Control::Listen(Box::new(listening))));
-        Ok(ListenOutcome {
-            errno: 0,
-            address: address.ip().to_string(),
-            port: address.port().into(),
-            family: family(address).into(),
+        Ok(match bound {
+            Ok(address) => ListenOutcome {
+                errno: 0,
+                address: address.ip().to_string(),
+                port: address.port().into(),
+                family: family(address).into(),
+            },
+            Err(error) => ListenOutcome {
+                errno: errno(&error),
+                ..ListenOutcome::default()
+            },
         })
+    }
+
+    /// Stops listening; the port is free when this returns.
+    #[napi]
+    pub fn unlisten(&self, id: u16) {
+        for seat in self.shared.fleet.seats() {
+            seat.unlisten(id);
+        }
     }
 
     /// The addresses of a TCP connection that is still there.
     #[napi]
     pub fn addresses(&self, lane: u32, slot: u32, generation: u32) -> Result<Option<AddressPair>> {
-        let known = self
-            .worker(lane)?
-            .registry
-            .addresses(SlotId { slot, generation });
+        let seat: &Arc<Seat> = self.seat(lane)?;
+        // It may be a command away from being there.
+        let known = seat.addresses(SlotId { slot, generation });
         Ok(known.map(|(local, remote)| AddressPair {
             local_address: local.ip().to_string(),
             local_port: local.port().into(),
@@ -324,46 +391,28 @@ impl Bridge {
         }))
     }
 
-    /// Submits everything and waits until the workers have written it, at most `limit` ms.
+    /// Writes everything, at most for `limit` ms. Whether all is written.
     #[napi]
     pub fn flush(&self, limit: u32) -> bool {
-        let flushed = Arc::<Flushed>::default();
-        for (worker, lane) in self.shared.workers.iter().zip(&self.shared.lanes) {
-            lane.submit(&worker.outbox);
-            worker
-                .outbox
-                .push(Command::Control(Control::Flush(Arc::clone(&flushed))));
-        }
-        flushed.wait(
-            self.shared.workers.len(),
-            Duration::from_millis(limit.into()),
-        )
+        self.shared.fleet.flush(Duration::from_millis(limit.into()))
     }
 
-    fn lane(&self, index: u32) -> Result<&Arc<Lane>> {
-        self.shared
-            .lanes
-            .get(index as usize)
-            .ok_or_else(|| Error::from_reason("no such lane"))
+    fn seat(&self, index: u32) -> Result<&Arc<Seat>> {
+        let seats = self.shared.fleet.seats();
+        seats.get(index as usize).ok_or_else(no_such_lane)
     }
+}
 
-    fn worker(&self, index: u32) -> Result<&Arc<Worker>> {
-        self.shared
-            .workers
-            .get(index as usize)
-            .ok_or_else(|| Error::from_reason("no such lane"))
-    }
+fn no_such_lane() -> Error {
+    Error::from_reason("no such lane")
+}
 
-    /// Takes bytes off the inbound budget and wakes readers if there is room again.
-    fn credit(&self, bytes: usize) {
-        if self.shared.environment.budget.credit(bytes) {
-            for (worker, lane) in self.shared.workers.iter().zip(&self.shared.lanes) {
-                worker
-                    .outbox
-                    .push(Command::Control(Control::ReadAgain(Arc::clone(lane))));
-            }
-        }
-    }
+fn errno(error: &io::Error) -> i32 {
+    error.raw_os_error().unwrap_or(-1)
+}
+
+fn system_error(error: io::Error) -> Error {
+    Error::from_reason(error.to_string())
 }
 
 fn family(address: SocketAddr) -> &'static str {

@@ -4,10 +4,9 @@
 //! js. Tests: `__test__/api/large-messages.test.js`, `__test__/process`.
 #![allow(unsafe_code)]
 
-use std::collections::HashMap;
 use std::sync::Arc;
 
-use ferrows_core::bridge::{Block, Chunk, Lane};
+use ferrows_core::bridge::{Block, Chunk, Landing, Lane};
 use napi::bindgen_prelude::{ArrayBuffer, BufferSlice, Uint8ArraySlice, Uint32ArraySlice};
 use napi::{Env, Result};
 
@@ -23,10 +22,31 @@ pub(crate) fn lane_memory<'env>(env: &'env Env, lane: &Arc<Lane>) -> Result<Arra
     }
 }
 
+/// A lane's landing.
+pub(crate) fn landing_memory<'env>(
+    env: &'env Env,
+    landing: &Arc<Landing>,
+) -> Result<ArrayBuffer<'env>> {
+    let (address, length) = (landing.address(), landing.byte_length());
+    // SAFETY: as above.
+    unsafe {
+        ArrayBuffer::from_external(env, address, length, Arc::clone(landing), |_, landing| {
+            drop(landing);
+        })
+    }
+}
+
+/// Copies events of a lane into its landing.
+pub(crate) fn land(landing: &Landing, lane: &Lane) -> ferrows_core::bridge::Drained {
+    // SAFETY: this crate runs on the JavaScript thread, which is inside the call; JavaScript
+    // has read what an earlier call has left (STATUS_DISPATCHING is 0).
+    unsafe { landing.fill(lane.inbox()) }
+}
+
 /// A chunk of the written-bytes table.
 pub(crate) fn table_memory(env: &Env, chunk: Arc<Chunk>) -> Result<ArrayBuffer<'_>> {
     let address = Arc::as_ptr(&chunk).cast_mut().cast::<u8>();
-    // SAFETY: as above; JavaScript only reads it, the worker writes it atomically.
+    // SAFETY: as above; JavaScript only reads it, the reactor writes it atomically.
     unsafe {
         ArrayBuffer::from_external(env, address, size_of::<Chunk>(), chunk, |_, chunk| {
             drop(chunk)
@@ -34,36 +54,9 @@ pub(crate) fn table_memory(env: &Env, chunk: Arc<Chunk>) -> Result<ArrayBuffer<'
     }
 }
 
-/// Blocks that JavaScript holds Buffers over, by address.
-///
-/// A Buffer over such a block is sent by reference. Entries are dropped with the Buffer.
-#[derive(Clone, Default)]
-pub(crate) struct Exposed(std::rc::Rc<std::cell::RefCell<HashMap<usize, Block>>>);
-
-impl Exposed {
-    /// A Buffer with the bytes of a block, over its very memory if it is large.
-    pub(crate) fn buffer<'env>(&self, env: &'env Env, block: Block) -> Result<BufferSlice<'env>> {
-        if block.len() < EXTERNAL_MINIMUM {
-            return BufferSlice::copy_from(env, block.as_slice());
-        }
-        let (address, length) = (block.address(), block.len());
-        self.0.borrow_mut().insert(address, block);
-        let exposed = self.clone();
-        // SAFETY: the block keeps its memory until the finalizer removes it from the map; it is
-        // handed to JavaScript once.
-        unsafe {
-            BufferSlice::from_external(env, address as *mut u8, length, address, move |_, at| {
-                exposed.0.borrow_mut().remove(&at);
-            })
-        }
-    }
-
-    /// The block whose bytes exactly these are.
-    pub(crate) fn find(&self, bytes: &[u8]) -> Option<Block> {
-        let exposed = self.0.borrow();
-        let block = exposed.get(&(bytes.as_ptr() as usize))?;
-        (block.len() == bytes.len()).then(|| block.clone())
-    }
+/// A Buffer of its own with the bytes of a block, which V8 can move to another thread.
+pub(crate) fn copied<'env>(env: &'env Env, block: &Block) -> Result<BufferSlice<'env>> {
+    BufferSlice::copy_from(env, block.as_slice())
 }
 
 /// A Buffer over bytes that nobody else has.
@@ -85,13 +78,4 @@ pub(crate) fn writable_words<'a>(words: &'a mut Uint32ArraySlice<'_>) -> &'a mut
 pub(crate) fn writable_bytes<'a>(bytes: &'a mut Uint8ArraySlice<'_>) -> &'a mut [u8] {
     // SAFETY: as above.
     unsafe { bytes.as_mut() }
-}
-
-/// The contents of typed arrays that a call fills.
-pub(crate) fn writable<'a>(
-    heads: &'a mut Uint32ArraySlice<'_>,
-    slab: &'a mut Uint8ArraySlice<'_>,
-) -> (&'a mut [u32], &'a mut [u8]) {
-    // The facade passes two separate allocations.
-    (writable_words(heads), writable_bytes(slab))
 }

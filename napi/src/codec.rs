@@ -5,9 +5,9 @@
 
 use std::collections::VecDeque;
 
+use ferrows_core::bridge::Settings;
 use ferrows_core::bridge::layout::{RECORD_WORDS, event, flag, word0};
 use ferrows_core::protocol::{Decoder, EventSink, Payload, Violation};
-use ferrows_core::transport::Settings;
 use napi::bindgen_prelude::{BufferSlice, Uint8ArraySlice, Uint32ArraySlice};
 use napi::{Env, Error, Result};
 use napi_derive::napi;
@@ -45,7 +45,8 @@ impl Codec {
         mut chunk: Uint8ArraySlice<'_>,
         mut heads: Uint32ArraySlice<'_>,
     ) -> u32 {
-        let (heads, chunk) = buffers::writable(&mut heads, &mut chunk);
+        let heads = buffers::writable_words(&mut heads);
+        let chunk = buffers::writable_bytes(&mut chunk);
         self.events.begin(chunk);
         self.decoder.handle_input(chunk, &mut self.events);
         self.events.copy_out(heads)

@@ -2,8 +2,9 @@
 //!
 //! Runs on: js, at load time.
 
-use ferrows_core::bridge::layout::{self, command, compression, event, flag, settings};
+use ferrows_core::bridge::layout::{self, command, compression, event, flag, settings, turn};
 use ferrows_core::protocol::Violation;
+use ferrows_core::protocol::upgrade::layout as head;
 use napi_derive::napi;
 
 /// What a peer can do wrong.
@@ -58,19 +59,22 @@ pub fn constants() -> Vec<Constant> {
     table![
         layout::RECORD_WORDS => "RECORD_WORDS",
         layout::RECORD_BYTES => "RECORD_BYTES",
+        layout::RECORD_COST => "RECORD_COST",
         layout::INLINE_LIMIT => "INLINE_LIMIT",
-        layout::INBOX_SLAB_BYTES => "INBOX_SLAB_BYTES",
-        layout::INBOX_LONG_SLAB_BYTES => "INBOX_LONG_SLAB_BYTES",
-        layout::DRAIN_RECORDS => "DRAIN_RECORDS",
+        layout::LANDING_RECORDS => "LANDING_RECORDS",
+        layout::LANDING_BYTES => "LANDING_BYTES",
         layout::OUTBOX_SLAB_BYTES => "OUTBOX_SLAB_BYTES",
         layout::OUTBOX_SUBMIT_BYTES => "OUTBOX_SUBMIT_BYTES",
         layout::OUTBOX_INLINE_LIMIT => "OUTBOX_INLINE_LIMIT",
         layout::STATUS_WORDS => "STATUS_WORDS",
         layout::STATUS_COMMITTED => "STATUS_COMMITTED",
-        layout::STATUS_PARKED => "STATUS_PARKED",
+        layout::STATUS_IN_TURN => "STATUS_IN_TURN",
         layout::STATUS_SLOT => "STATUS_SLOT",
         layout::STATUS_GENERATION => "STATUS_GENERATION",
-        layout::STATUS_BUSY => "STATUS_BUSY",
+        layout::STATUS_DISPATCHING => "STATUS_DISPATCHING",
+        layout::STATUS_ASLEEP => "STATUS_ASLEEP",
+        turn::DELIVERED => "TURN_DELIVERED",
+        turn::REFUSED => "TURN_REFUSED",
         layout::TABLE_CHUNK => "TABLE_CHUNK",
         event::MESSAGE => "EVENT_MESSAGE",
         event::FRAGMENTS => "EVENT_FRAGMENTS",
@@ -82,7 +86,6 @@ pub fn constants() -> Vec<Constant> {
         event::GONE => "EVENT_GONE",
         event::WRITTEN => "EVENT_WRITTEN",
         event::UPGRADE => "EVENT_UPGRADE",
-        event::UNLISTENED => "EVENT_UNLISTENED",
         event::DEFLATED => "EVENT_DEFLATED",
         command::FRAME => "COMMAND_FRAME",
         command::RAW => "COMMAND_RAW",
@@ -94,7 +97,6 @@ pub fn constants() -> Vec<Constant> {
         command::RELEASE => "COMMAND_RELEASE",
         command::NO_DELAY => "COMMAND_NO_DELAY",
         command::KEEP_ALIVE => "COMMAND_KEEP_ALIVE",
-        command::UNLISTEN => "COMMAND_UNLISTEN",
         command::WATCH => "COMMAND_WATCH",
         flag::BINARY => "FLAG_BINARY",
         flag::BLOCK => "FLAG_BLOCK",
@@ -120,6 +122,14 @@ pub fn constants() -> Vec<Constant> {
         compression::LEVEL => "COMPRESSION_LEVEL",
         compression::MEM_LEVEL => "COMPRESSION_MEM_LEVEL",
         compression::STRATEGY => "COMPRESSION_STRATEGY",
+        head::MAJOR => "HEAD_MAJOR",
+        head::MINOR => "HEAD_MINOR",
+        head::COUNT => "HEAD_COUNT",
+        head::METHOD => "HEAD_METHOD",
+        head::TARGET => "HEAD_TARGET",
+        head::HEADERS => "HEAD_HEADERS",
+        head::WORD_BYTES => "HEAD_WORD_BYTES",
+        head::MAX_PARSED => "HEAD_MAX_PARSED",
     ]
 }
 

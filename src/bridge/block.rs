@@ -67,6 +67,23 @@ impl BlockPool {
         }
     }
 
+    /// Frees half of what is kept, the larger half of each size. Whether something is left.
+    pub fn decay(&self) -> bool {
+        let mut dropped = Vec::new();
+        let mut free = self.free.lock().unwrap_or_else(PoisonError::into_inner);
+        let Free { classes, bytes } = &mut *free;
+        for class in classes {
+            let half = class.len() / 2;
+            dropped.extend(class.drain(half..));
+        }
+        *bytes -= dropped.iter().map(Vec::capacity).sum::<usize>();
+        let left = *bytes > 0;
+        // The system's allocator is asked outside of the lock.
+        drop(free);
+        drop(dropped);
+        left
+    }
+
     /// Bytes that are free for reuse.
     #[must_use]
     pub fn kept(&self) -> usize {
@@ -107,6 +124,12 @@ impl Block {
             bytes,
             pool: Arc::clone(pool),
         }))
+    }
+
+    /// How many share it.
+    #[cfg(test)]
+    pub(crate) fn holders(&self) -> usize {
+        Arc::strong_count(&self.0)
     }
 
     /// A block with a copy of `bytes`.

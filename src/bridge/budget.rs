@@ -1,7 +1,7 @@
 //! The inbound budget: how many bytes may wait for a JavaScript thread.
 //!
-//! Owns: one counter per environment. The workers charge it, draining credits
-//! it. Above the limit the workers stop reading, so TCP pushes back on the
+//! Owns: one counter per environment. The reactors charge it, draining credits
+//! it. Above the limit they stop reading, so TCP pushes back on the
 //! peers; below half of it they read again.
 //! Runs on: any.
 
@@ -40,16 +40,17 @@ impl Budget {
         self.waiting.fetch_add(bytes, Ordering::Relaxed);
     }
 
-    /// Whether a worker must stop reading. The next [`Budget::credit`] that brings the
-    /// count below half of the limit will say that readers may go on.
+    /// Whether a reactor that holds `staged` bytes more must stop reading. The next
+    /// [`Budget::credit`] that brings the count below half of the limit will say that readers may
+    /// go on.
     #[must_use]
-    pub fn is_exhausted(&self) -> bool {
-        if self.waiting.load(Ordering::Relaxed) < self.limit {
+    pub fn is_exhausted(&self, staged: usize) -> bool {
+        if self.waiting.load(Ordering::Relaxed) + staged < self.limit {
             return false;
         }
         self.stalled.store(true, Ordering::SeqCst);
         // Draining may have finished between the two steps and missed the mark.
-        self.waiting.load(Ordering::SeqCst) >= self.limit
+        self.waiting.load(Ordering::SeqCst) + staged >= self.limit
     }
 
     /// Takes bytes off; `true` if stalled readers must be woken.
@@ -74,9 +75,9 @@ mod tests {
     fn readers_stop_above_the_limit_and_resume_below_half() {
         let budget = Budget::with_limit(100);
         budget.charge(99);
-        assert!(!budget.is_exhausted());
+        assert!(!budget.is_exhausted(0));
         budget.charge(1);
-        assert!(budget.is_exhausted());
+        assert!(budget.is_exhausted(0));
         assert!(!budget.credit(50), "at half nobody is woken yet");
         assert!(budget.credit(1), "below half the readers are woken");
         assert!(!budget.credit(1), "and only once");

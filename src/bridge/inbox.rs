@@ -157,6 +157,18 @@ impl Inbox {
         }
     }
 
+    /// Frees batches that were kept for reuse. Whether there were any.
+    pub fn decay(&self) -> bool {
+        !std::mem::take(&mut *lock(&self.spare)).is_empty()
+    }
+
+    /// JavaScript side: whether [`Inbox::drain`] would find something.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        let reader = lock(&self.reader);
+        reader.head == reader.batch.heads.len() && lock(&self.ready).is_empty()
+    }
+
     /// JavaScript side: the block of the next record that carries one.
     pub fn take_block(&self) -> Option<Block> {
         lock(&self.reader).blocks.pop_front()

@@ -1,10 +1,10 @@
-//! A lane: what one environment and one worker share.
+//! A lane: what one environment and one reactor share.
 //!
 //! Owns: [`Environment`] (what all lanes of a JavaScript thread share) and
 //! [`Lane`] (inbox, command slab, status words). Called by `napi` on the
-//! JavaScript side and by `transport` on the worker side. Runs on: any.
-//! INVARIANT: commands reach the worker in the order in which JavaScript wrote
-//! them, also when the worker takes them out of the slab by itself.
+//! JavaScript side and by whoever holds the reactor. Runs on: any.
+//! INVARIANT: commands run in the order in which JavaScript wrote them, whoever
+//! takes them. Tests: here, `tests/loom_lane.rs`.
 
 use std::collections::VecDeque;
 use std::sync::atomic::Ordering;
@@ -29,7 +29,7 @@ pub struct Environment {
     pub pool: Arc<BlockPool>,
 }
 
-/// The two directions between one environment and one worker.
+/// The two directions between one environment and one reactor.
 #[derive(Debug)]
 pub struct Lane {
     environment: Arc<Environment>,
@@ -43,6 +43,15 @@ pub struct Lane {
 struct Writer {
     taken: usize,
     blocks: VecDeque<Block>,
+}
+
+/// A piece of what a lane has to say, in order.
+#[derive(Debug)]
+pub enum Piece<'a, C> {
+    /// Records, and the blocks that were attached with them.
+    Records(&'a [u8], &'a mut VecDeque<Block>),
+    /// A rare command with operating system objects in it.
+    Control(C),
 }
 
 impl Lane {
@@ -75,18 +84,10 @@ impl Lane {
         &self.slab
     }
 
-    /// Worker side: hands a batch over and rings.
+    /// Reactor side: hands a batch over. Whoever waits for it is told by other means.
     pub fn deliver(&self, batch: &mut Batch) {
         self.environment.budget.charge(batch.cost());
         self.inbox.deliver(batch);
-        self.environment.doorbell.ring();
-    }
-
-    /// Worker side: says whether it is parked, for JavaScript to read without a call.
-    pub fn set_parked(&self, parked: bool) {
-        self.slab
-            .status(layout::STATUS_PARKED)
-            .store(u32::from(parked), Ordering::SeqCst);
     }
 
     /// JavaScript side: adds the payload of the next record that is flagged as a block.
@@ -94,58 +95,62 @@ impl Lane {
         self.lock_writer().blocks.push_back(block);
     }
 
-    /// JavaScript side: passes on all records written so far. The slab is empty afterwards.
-    pub fn submit<C>(self: &Arc<Self>, outbox: &Outbox<C>) {
+    /// JavaScript side: moves all records written so far to the outbox, for somebody else to run.
+    /// The slab is empty afterwards. `true` if whoever holds the reactor has to be woken.
+    pub fn submit<C>(&self, outbox: &Outbox<C>) -> bool {
         let mut writer = self.lock_writer();
-        self.pass_on(&mut writer, outbox);
-        writer.taken = 0;
-        self.slab
-            .status(layout::STATUS_COMMITTED)
-            .store(0, Ordering::Release);
+        let committed = self.slab.committed();
+        let mut wake = false;
+        if committed > writer.taken || !writer.blocks.is_empty() {
+            let mut bytes = outbox.buffer();
+            bytes.extend_from_slice(self.slab.bytes(writer.taken, committed));
+            let blocks = std::mem::take(&mut writer.blocks);
+            // Pushed under the writer's lock: that fixes the order of the pieces.
+            wake = outbox.push(Command::Records(Commands { bytes, blocks }));
+        }
+        self.restart(&mut writer);
+        wake
     }
 
-    /// Worker side: takes what JavaScript has written but not yet submitted, because it may
-    /// be busy in a handler. `false` if there was nothing.
-    pub fn steal<C>(self: &Arc<Self>, outbox: &Outbox<C>) -> bool {
+    /// Runs everything that was commanded so far, in order: the outbox, then the slab. `restart`
+    /// is for the JavaScript thread, which begins its slab anew afterwards.
+    ///
+    /// While `run` is at it, JavaScript may go on writing records; submitting waits.
+    pub fn take<C>(&self, outbox: &Outbox<C>, restart: bool, mut run: impl FnMut(Piece<'_, C>)) {
         let mut writer = self.lock_writer();
-        self.pass_on(&mut writer, outbox)
-    }
-
-    /// Worker side: whether JavaScript may be in a handler that could block with records
-    /// unsubmitted, so that looking again in a moment is worth a timer.
-    #[must_use]
-    pub fn is_busy(&self) -> bool {
-        self.slab.status(layout::STATUS_BUSY).load(Ordering::SeqCst) != 0
-            || self.environment.doorbell.is_rung()
-            || self.has_unsubmitted()
+        let mut queue = VecDeque::new();
+        outbox.take(&mut queue);
+        for command in queue {
+            match command {
+                Command::Records(mut commands) => {
+                    run(Piece::Records(&commands.bytes, &mut commands.blocks));
+                    outbox.recycle(commands.bytes);
+                }
+                Command::Control(control) => run(Piece::Control(control)),
+            }
+        }
+        let committed = self.slab.committed();
+        if committed > writer.taken {
+            let Writer { taken, blocks } = &mut *writer;
+            run(Piece::Records(self.slab.bytes(*taken, committed), blocks));
+            *taken = committed;
+        }
+        if restart {
+            self.restart(&mut writer);
+        }
     }
 
     /// Whether records wait in the slab that nobody took.
     #[must_use]
     pub fn has_unsubmitted(&self) -> bool {
-        self.slab
-            .status(layout::STATUS_COMMITTED)
-            .load(Ordering::SeqCst)
-            != 0
-            && self.slab.committed() > self.lock_writer().taken
+        self.slab.committed() > self.lock_writer().taken
     }
 
-    /// The push happens under the writer's lock: it fixes the order of the pieces.
-    fn pass_on<C>(self: &Arc<Self>, writer: &mut Writer, outbox: &Outbox<C>) -> bool {
-        let committed = self.slab.committed();
-        if committed <= writer.taken && writer.blocks.is_empty() {
-            return false;
-        }
-        let mut bytes = outbox.buffer();
-        self.slab.copy_out(writer.taken, committed, &mut bytes);
-        writer.taken = committed;
-        let blocks = std::mem::take(&mut writer.blocks);
-        outbox.push(Command::Records(Commands {
-            lane: Arc::clone(self),
-            bytes,
-            blocks,
-        }));
-        true
+    fn restart(&self, writer: &mut Writer) {
+        writer.taken = 0;
+        self.slab
+            .status(layout::STATUS_COMMITTED)
+            .store(0, Ordering::Release);
     }
 
     fn lock_writer(&self) -> std::sync::MutexGuard<'_, Writer> {
@@ -157,34 +162,54 @@ impl Lane {
 mod tests {
     use super::*;
 
-    fn bytes_of(outbox: &Outbox<()>) -> Vec<u8> {
-        let mut queue = VecDeque::new();
-        outbox.take(&mut queue);
-        queue
-            .into_iter()
-            .flat_map(|command| match command {
-                Command::Records(commands) => commands.bytes,
-                Command::Control(()) => Vec::new(),
-            })
-            .collect()
+    fn run(lane: &Lane, outbox: &Outbox<u8>, restart: bool) -> Vec<u8> {
+        let mut all = Vec::new();
+        lane.take(outbox, restart, |piece| match piece {
+            Piece::Records(bytes, _) => all.extend_from_slice(bytes),
+            Piece::Control(number) => all.push(number),
+        });
+        all
     }
 
     #[test]
-    fn stealing_and_submitting_keep_the_order_and_repeat_nothing() {
+    fn whoever_takes_records_takes_them_in_order_and_once() {
         let lane = Lane::new(&Arc::default());
-        let outbox = Outbox::<()>::default();
+        let outbox = Outbox::default();
         lane.slab().write_for_test(0, &[1; 32]);
         assert!(lane.has_unsubmitted());
-        assert!(lane.steal(&outbox));
-        assert!(!lane.steal(&outbox), "nothing new");
+        assert_eq!(run(&lane, &outbox, false), [1; 32]);
+        assert_eq!(run(&lane, &outbox, false), [], "nothing new");
         assert!(!lane.has_unsubmitted());
         lane.slab().write_for_test(32, &[2; 16]);
-        assert!(lane.steal(&outbox));
-        lane.slab().write_for_test(48, &[3; 16]);
-        lane.submit(&outbox);
+        assert!(lane.submit(&outbox), "somebody has to be told");
+        lane.slab().write_for_test(0, &[3; 16]);
+        assert!(!lane.submit(&outbox), "who was told already");
         lane.slab().write_for_test(0, &[4; 16]);
+        assert!(!outbox.push(Command::Control(9)));
+        let expected = [vec![2; 16], vec![3; 16], vec![9], vec![4; 16]].concat();
+        assert_eq!(run(&lane, &outbox, true), expected);
+        assert!(!lane.has_unsubmitted());
+        lane.slab().write_for_test(0, &[5; 16]);
+        assert_eq!(run(&lane, &outbox, true), [5; 16]);
+    }
+
+    #[test]
+    fn blocks_come_with_the_records_that_they_belong_to() {
+        let lane = Lane::new(&Arc::default());
+        let outbox = Outbox::<u8>::default();
+        let pool = Arc::clone(&lane.environment().pool);
+        lane.attach(Block::copy_of(b"first", &pool));
+        lane.slab().write_for_test(0, &[1; 16]);
         lane.submit(&outbox);
-        let expected = [vec![1; 32], vec![2; 16], vec![3; 16], vec![4; 16]].concat();
-        assert_eq!(bytes_of(&outbox), expected);
+        lane.attach(Block::copy_of(b"second", &pool));
+        lane.slab().write_for_test(0, &[2; 16]);
+        let mut blocks = VecDeque::new();
+        lane.take(&outbox, true, |piece| {
+            if let Piece::Records(_, attached) = piece {
+                blocks.append(attached);
+            }
+        });
+        let texts: Vec<_> = blocks.iter().map(Block::as_slice).collect();
+        assert_eq!(texts, [b"first".as_slice(), b"second"]);
     }
 }

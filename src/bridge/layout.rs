@@ -26,12 +26,10 @@ pub const RECORD_BYTES: usize = RECORD_WORDS * 4;
 pub const RECORD_COST: usize = 64;
 /// Payloads above this many bytes travel as blocks and not inside a slab.
 pub const INLINE_LIMIT: usize = 4096;
-/// Size of the slab that JavaScript cuts small message Buffers from.
-pub const INBOX_SLAB_BYTES: usize = 16 * 1024;
-/// The same while message Buffers are longer.
-pub const INBOX_LONG_SLAB_BYTES: usize = 64 * 1024;
-/// Records that one drain call may return.
-pub const DRAIN_RECORDS: usize = 512;
+/// Records that a lane's landing has room for.
+pub const LANDING_RECORDS: usize = 512;
+/// Bytes of inline payload that a lane's landing has room for.
+pub const LANDING_BYTES: usize = 128 * 1024;
 
 /// Size of the command slab of a lane.
 pub const OUTBOX_SLAB_BYTES: usize = 256 * 1024;
@@ -44,14 +42,26 @@ pub const OUTBOX_INLINE_LIMIT: usize = 8 * 1024;
 pub const STATUS_WORDS: usize = 16;
 /// Status word: bytes of complete, unsubmitted records in the slab (JavaScript writes).
 pub const STATUS_COMMITTED: usize = 0;
-/// Status word: 1 while the worker is parked in its event loop (the worker writes).
-pub const STATUS_PARKED: usize = 1;
+/// Status word: 1 while the inline driver is at it: it submits by itself (the driver writes).
+pub const STATUS_IN_TURN: usize = 1;
 /// Status word: slot of the identity that `reserve` made last.
 pub const STATUS_SLOT: usize = 2;
 /// Status word: generation of the identity that `reserve` made last.
 pub const STATUS_GENERATION: usize = 3;
-/// Status word: 1 while JavaScript runs handlers of a drain (JavaScript writes).
-pub const STATUS_BUSY: usize = 4;
+/// Status word: 1 from the beginning of a landing's records to their end, also while a handler
+/// that threw has left some (JavaScript writes).
+pub const STATUS_DISPATCHING: usize = 4;
+/// Status word: 1 while the sentinel sleeps. JavaScript wakes it when it leaves a record in the slab
+/// (the sentinel writes).
+pub const STATUS_ASLEEP: usize = 5;
+
+/// Bits that calls which run commands return.
+pub mod turn {
+    /// There are events to drain.
+    pub const DELIVERED: u32 = 1;
+    /// The command could not be run just now.
+    pub const REFUSED: u32 = 2;
+}
 
 /// Entries in one chunk of the written-bytes table.
 pub const TABLE_CHUNK: usize = 1024;
@@ -77,11 +87,8 @@ pub mod event {
     pub const GONE: u8 = 8;
     /// The argument counts acknowledged commands whose bytes reached the kernel.
     pub const WRITTEN: u8 = 9;
-    /// An upgrade request: aux is the listener's id, the argument the length of the request
-    /// head, followed by whatever bytes came after it. Always a block.
+    /// An upgrade request: aux is the listener's id, the payload its head. Always a block.
     pub const UPGRADE: u8 = 10;
-    /// A listener let go of its port: aux is its id.
-    pub const UNLISTENED: u8 = 11;
     /// Stream transport only: a frame of a compressed message. Flags: BINARY, FIN, BLOCK.
     pub const DEFLATED: u8 = 12;
 }
@@ -107,10 +114,9 @@ pub mod command {
     pub const RELEASE: u8 = 8;
     /// The argument is 1 to disable Nagle's algorithm, else 0.
     pub const NO_DELAY: u8 = 10;
-    /// The argument is the idle time in seconds before keep-alive probes, 0 to stop them.
+    /// Keep-alive probes: aux is 1 to send them, the argument the idle time in seconds before them,
+    /// 0 for the system's.
     pub const KEEP_ALIVE: u8 = 11;
-    /// Stop listening: aux is the listener's id.
-    pub const UNLISTEN: u8 = 12;
     /// Report GONE if the peer of an undecided upgrade request leaves.
     pub const WATCH: u8 = 13;
 }

@@ -1,10 +1,10 @@
-//! Memory that a JavaScript thread and a worker both see.
+//! Memory that a JavaScript thread and a reactor both see.
 //!
 //! Owns: the status words and the command slab of a lane. JavaScript reaches it
 //! as an ArrayBuffer over [`SharedSlab::address`]; Rust only through this file.
 //! Runs on: any.
 //! INVARIANT: JavaScript writes slab bytes at or above COMMITTED only, publishes
-//! them by raising COMMITTED, and starts over only after `submit` set it to 0.
+//! them by raising COMMITTED, and starts over only after it was set to 0.
 #![allow(unsafe_code)]
 
 use std::cell::UnsafeCell;
@@ -54,19 +54,18 @@ impl SharedSlab {
     }
 
     /// Bytes of complete records in the slab.
-    pub(crate) fn committed(&self) -> usize {
+    #[must_use]
+    pub fn committed(&self) -> usize {
         let committed = self.status(STATUS_COMMITTED).load(Ordering::Acquire) as usize;
         committed.min(OUTBOX_SLAB_BYTES)
     }
 
-    /// Appends the slab's bytes `from..to`, which must be committed, to `into`.
-    pub(crate) fn copy_out(&self, from: usize, to: usize, into: &mut Vec<u8>) {
-        assert!(from <= to && to <= OUTBOX_SLAB_BYTES);
+    /// The slab's bytes `from..to`, which must be committed. They stay as they are until the
+    /// slab is started over, which takes the writer's lock, as does whoever calls this.
+    pub(crate) fn bytes(&self, from: usize, to: usize) -> &[u8] {
+        assert!(from <= to && to <= self.committed());
         // SAFETY: in bounds by the assertion; committed bytes are not written concurrently.
-        let bytes = unsafe {
-            std::slice::from_raw_parts(self.address().add(STATUS_BYTES + from), to - from)
-        };
-        into.extend_from_slice(bytes);
+        unsafe { std::slice::from_raw_parts(self.address().add(STATUS_BYTES + from), to - from) }
     }
 
     /// What JavaScript does: writes bytes and publishes them.

@@ -1,13 +1,16 @@
 //! Frames on their way out.
 //!
-//! Owns: what a command says about a frame. Runs on: worker.
+//! Owns: what a command says about a frame. Runs on: whoever turns the reactor.
 
 use crate::bridge::Block;
 use crate::protocol::encode_header;
 
 /// A payload on its way out.
+#[derive(Debug)]
 pub(crate) enum Outgoing<'a> {
+    /// Bytes that are there during the call only.
     Inline(&'a [u8]),
+    /// Bytes that stay.
     Block(Block),
 }
 
@@ -24,6 +27,7 @@ impl Outgoing<'_> {
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct FrameStart {
     pub(crate) fin: bool,
+    pub(crate) rsv1: bool,
     pub(crate) opcode: u8,
     pub(crate) mask: Option<[u8; 4]>,
     /// First frame of a message: compress the message if that was negotiated.
@@ -41,10 +45,10 @@ impl FrameStart {
         self.opcode >= CLOSE_OPCODE
     }
 
-    /// Bytes of the frame with this payload, header included.
-    pub(crate) fn wire_length(&self, payload: &[u8]) -> i64 {
-        let header = encode_header(true, false, 0, self.mask, payload.len() as u64);
-        (header.as_slice().len() + payload.len()) as i64
+    /// Bytes of the frame with a payload of this length, header included.
+    pub(crate) fn wire_length(&self, payload: usize) -> i64 {
+        let header = encode_header(true, false, 0, self.mask, payload as u64);
+        (header.as_slice().len() + payload) as i64
     }
 }
 

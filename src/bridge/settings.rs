@@ -1,8 +1,8 @@
 //! What JavaScript says about a connection when it hands it over.
 //!
-//! Owns: the reading of settings words ([`layout::settings`]). Runs on: any.
+//! Owns: the reading of settings words ([`settings`]). Runs on: any.
 
-use crate::bridge::layout::{compression, settings};
+use super::layout::{compression, settings};
 use crate::protocol::{Compression, Config, DeflateOptions, InflateOptions, Role};
 
 /// The settings of a connection, both directions.

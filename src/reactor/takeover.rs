@@ -7,9 +7,7 @@
 
 use std::io;
 use std::net::TcpStream;
-#[cfg(unix)]
 use std::os::fd::{BorrowedFd, RawFd};
-#[cfg(unix)]
 use std::os::unix::net::UnixStream;
 
 /// A socket that no runtime knows yet.
@@ -18,7 +16,6 @@ pub enum OwnedStream {
     /// TCP.
     Tcp(TcpStream),
     /// A Unix domain socket.
-    #[cfg(unix)]
     Unix(UnixStream),
 }
 
@@ -26,7 +23,6 @@ pub enum OwnedStream {
 ///
 /// # Errors
 /// When `fd` is no stream socket, or the process has no descriptor left.
-#[cfg(unix)]
 pub fn duplicate(fd: RawFd) -> io::Result<OwnedStream> {
     if fd < 0 {
         return Err(io::ErrorKind::InvalidInput.into());
@@ -35,13 +31,13 @@ pub fn duplicate(fd: RawFd) -> io::Result<OwnedStream> {
     // during the call, and a number that is not open makes the duplication fail.
     let duplicate = unsafe { BorrowedFd::borrow_raw(fd) }.try_clone_to_owned()?;
     let socket = socket2::Socket::from(duplicate);
-    Ok(match socket.domain()? {
+    Ok(match socket.local_addr()?.domain() {
         socket2::Domain::UNIX => OwnedStream::Unix(socket.into()),
         _ => OwnedStream::Tcp(socket.into()),
     })
 }
 
-#[cfg(all(test, unix))]
+#[cfg(test)]
 mod tests {
     use super::*;
     use std::io::{Read, Write};

@@ -2,12 +2,12 @@
 //!
 //! Owns: the segments in order and the acknowledgements that wait for them. A
 //! connection has a queue only while something is unwritten; queues and their
-//! buffers are recycled by the worker. Runs on: worker.
+//! buffers are recycled by the reactor. Runs on: whoever turns the reactor.
 
 use std::collections::VecDeque;
 use std::io::{self, IoSlice};
 
-use super::stream::Stream;
+use super::network::Socket;
 use crate::bridge::Block;
 
 /// A buffer that is fuller than this is not appended to.
@@ -15,7 +15,9 @@ const BUFFER_FULL: usize = 64 * 1024;
 /// Buffers with more room than this are not kept.
 const BUFFER_KEPT: usize = 128 * 1024;
 const SLICES: usize = 16;
-const POOLED: usize = 4096;
+/// Queues, and bytes of buffers, that are kept for reuse.
+const POOLED_QUEUES: usize = 1024;
+const POOLED_BYTES: usize = 4 << 20;
 
 #[derive(Debug)]
 enum Segment {
@@ -46,10 +48,11 @@ pub(crate) struct WriteQueue {
     queued: u64,
 }
 
-/// Empty queues and buffers of a worker.
+/// Empty queues and buffers of a reactor.
 #[derive(Debug, Default)]
 pub(crate) struct Spares {
     buffers: Vec<Vec<u8>>,
+    bytes: usize,
     #[allow(clippy::vec_box, reason = "connections hold a queue as one pointer")]
     queues: Vec<Box<WriteQueue>>,
 }
@@ -61,16 +64,39 @@ impl Spares {
 
     pub(crate) fn give_queue(&mut self, mut queue: Box<WriteQueue>) {
         queue.clear(self);
-        if self.queues.len() < POOLED {
+        if self.queues.len() < POOLED_QUEUES {
             self.queues.push(queue);
         }
     }
 
     fn give_buffer(&mut self, mut buffer: Vec<u8>) {
-        if buffer.capacity() <= BUFFER_KEPT && self.buffers.len() < POOLED {
+        let capacity = buffer.capacity();
+        if capacity <= BUFFER_KEPT && self.bytes + capacity <= POOLED_BYTES {
             buffer.clear();
+            self.bytes += capacity;
             self.buffers.push(buffer);
         }
+    }
+
+    fn buffer(&mut self) -> Vec<u8> {
+        let buffer = self.buffers.pop().unwrap_or_default();
+        self.bytes -= buffer.capacity();
+        buffer
+    }
+
+    /// Gives back what a burst left behind: half of what is kept.
+    pub(crate) fn decay(&mut self) {
+        for _ in 0..self.buffers.len().div_ceil(2) {
+            drop(self.buffer());
+        }
+        self.queues.truncate(self.queues.len() / 2);
+        self.buffers.shrink_to(self.buffers.len() * 2);
+        self.queues.shrink_to(self.queues.len() * 2);
+    }
+
+    /// Whether nothing is kept.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.buffers.is_empty() && self.queues.is_empty()
     }
 }
 
@@ -83,8 +109,7 @@ impl WriteQueue {
     pub(crate) fn append(&mut self, spares: &mut Spares, fill: impl FnOnce(&mut Vec<u8>)) {
         if !matches!(self.segments.back(), Some(Segment::Bytes(bytes)) if bytes.len() < BUFFER_FULL)
         {
-            self.segments
-                .push_back(Segment::Bytes(spares.buffers.pop().unwrap_or_default()));
+            self.segments.push_back(Segment::Bytes(spares.buffer()));
         }
         if let Some(Segment::Bytes(bytes)) = self.segments.back_mut() {
             let before = bytes.len();
@@ -103,6 +128,14 @@ impl WriteQueue {
         }
     }
 
+    /// Appends what is left of a block whose beginning is written. The queue is empty.
+    pub(crate) fn append_rest(&mut self, block: Block, written: usize) {
+        debug_assert!(self.segments.is_empty());
+        self.count((block.len() - written) as u64);
+        self.offset = written;
+        self.segments.push_back(Segment::Block(block));
+    }
+
     fn count(&mut self, length: u64) {
         self.waiting += length;
         self.queued += length;
@@ -114,11 +147,11 @@ impl WriteQueue {
     }
 
     /// Writes once. `Ok(0)` means that nothing is left.
-    pub(crate) fn write(&mut self, stream: &Stream, spares: &mut Spares) -> io::Result<usize> {
+    pub(crate) fn write(&mut self, socket: &impl Socket, spares: &mut Spares) -> io::Result<usize> {
         let written = match (self.segments.len(), self.segments.front()) {
             (_, None) => return Ok(0),
             (1, Some(only)) => {
-                stream.try_write(only.as_slice().get(self.offset..).unwrap_or_default())?
+                socket.send(only.as_slice().get(self.offset..).unwrap_or_default())?
             }
             _ => {
                 let mut slices = [IoSlice::new(&[]); SLICES];
@@ -129,7 +162,7 @@ impl WriteQueue {
                     skip = 0;
                     used += 1;
                 }
-                stream.try_write_vectored(&slices[..used])?
+                socket.send_vectored(&slices[..used])?
             }
         };
         if written == 0 {

@@ -1,0 +1,426 @@
+//! A reactor, its lane, and who drives it.
+//!
+//! Owns: [`Seat`]: the lock around a reactor and everything that two threads do to
+//! it. Called by the seam of the inline driver, by worker tasks, and by the
+//! binding. Runs on: any. INVARIANT: JavaScript never runs while the lock is held,
+//! and a turn under it is bounded.
+
+use std::io;
+use std::os::fd::RawFd;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU8, AtomicUsize, Ordering};
+use std::time::{Duration, Instant};
+
+use parking_lot::{Mutex, MutexGuard};
+use tokio::sync::Notify;
+
+use super::policy::Driver;
+use crate::bridge::Settings;
+use crate::bridge::layout::Head;
+use crate::bridge::{
+    Addresses, Block, Command, Environment, Lane, Outbox, Piece, SlotId, WrittenTable,
+};
+use crate::reactor::{Limits, Reactor, Stream, System, Turn, Waker};
+
+/// A connection that another reactor's listener accepted.
+#[derive(Debug)]
+pub struct Incoming {
+    /// The socket.
+    pub socket: Stream,
+    /// JavaScript's number for the listener.
+    pub listener: u16,
+}
+
+/// One reactor and what reaches it.
+#[derive(Debug)]
+pub struct Seat {
+    lane: Arc<Lane>,
+    outbox: Outbox<Incoming>,
+    table: Arc<WrittenTable>,
+    held: Mutex<Held>,
+    waker: Waker,
+    /// The budget has room again.
+    read_again: AtomicBool,
+    /// Bytes of commands that ran and whose writes wait for the end of a tick.
+    gathered: AtomicUsize,
+    /// A copy of [`Held::driver`], to be read without the lock.
+    driver: AtomicU8,
+    /// Calls the worker's task: the driver changed, or the seat closed.
+    called: Notify,
+    descriptor: RawFd,
+}
+
+#[derive(Debug)]
+struct Held {
+    reactor: Reactor<System>,
+    driver: Driver,
+    closed: bool,
+}
+
+impl Seat {
+    /// A reactor without sockets, driven by `driver`.
+    ///
+    /// # Errors
+    /// When the process has no descriptor left.
+    pub fn new(environment: &Arc<Environment>, driver: Driver) -> io::Result<Arc<Self>> {
+        let lane = Lane::new(environment);
+        let table = Arc::<WrittenTable>::default();
+        let (system, waker) = System::new()?;
+        let descriptor = system.descriptor();
+        let reactor = Reactor::new(system, &lane, &table, Instant::now());
+        Ok(Arc::new(Self {
+            lane,
+            outbox: Outbox::default(),
+            table,
+            held: Mutex::new(Held {
+                reactor,
+                driver,
+                closed: false,
+            }),
+            waker,
+            read_again: AtomicBool::new(false),
+            gathered: AtomicUsize::new(0),
+            driver: AtomicU8::new(driver as u8),
+            called: Notify::new(),
+            descriptor,
+        }))
+    }
+
+    /// The lane between this reactor and JavaScript.
+    #[must_use]
+    pub fn lane(&self) -> &Arc<Lane> {
+        &self.lane
+    }
+
+    /// How much its connections have written.
+    #[must_use]
+    pub fn table(&self) -> &WrittenTable {
+        &self.table
+    }
+
+    /// Readable while the reactor has to be turned; valid as long as the seat lives.
+    #[must_use]
+    pub fn descriptor(&self) -> RawFd {
+        self.descriptor
+    }
+
+    /// Who drives.
+    #[must_use]
+    pub fn driver(&self) -> Driver {
+        if self.driver.load(Ordering::Acquire) == Driver::Inline as u8 {
+            Driver::Inline
+        } else {
+            Driver::Worker
+        }
+    }
+
+    /// Makes whoever drives turn the reactor.
+    pub fn wake(&self) {
+        // A counter of wake-ups that is full has woken already.
+        let _ = self.waker.wake();
+    }
+
+    /// Lets reading go on that stopped for the budget.
+    pub fn read_again(&self) {
+        self.read_again.store(true, Ordering::SeqCst);
+        self.wake();
+    }
+
+    /// Hands a connection to this reactor.
+    pub fn give(&self, incoming: Incoming) {
+        if self.outbox.push(Command::Control(incoming)) {
+            self.wake();
+        }
+    }
+
+    /// Changes the driver. Whoever is to drive has to be told by the caller, unless it is the
+    /// worker.
+    pub fn hand_to(&self, driver: Driver) {
+        let mut held = self.held.lock();
+        held.driver = driver;
+        self.driver.store(driver as u8, Ordering::Release);
+        drop(held);
+        self.called.notify_one();
+    }
+
+    /// Waits until the driver may have changed.
+    pub(super) async fn called(&self) {
+        self.called.notified().await;
+    }
+
+    /// Whether the environment is gone.
+    pub(super) fn is_closed(&self) -> bool {
+        self.held.lock().closed
+    }
+
+    /// A turn of `driver`, and when the next one is due. `None` if somebody else drives.
+    pub fn turn_as(&self, driver: Driver) -> Option<(Turn, Option<Instant>)> {
+        let mut held = self.held.lock();
+        if held.driver != driver || held.closed {
+            return None;
+        }
+        let limits = match driver {
+            Driver::Inline => Limits::INLINE,
+            Driver::Worker => Limits::WORKER,
+        };
+        let turn = self.turn(&mut held, limits, driver == Driver::Worker);
+        Some((turn, held.reactor.next_deadline()))
+    }
+
+    /// JavaScript side: runs what was written into the slab, or tells the worker to.
+    pub fn submit(&self) -> Turn {
+        if self.driver() == Driver::Worker {
+            if self.lane.submit(&self.outbox) {
+                self.wake();
+            }
+            return Turn::default();
+        }
+        self.settle()
+    }
+
+    /// Whether something that ran is still to be written.
+    #[must_use]
+    pub fn has_gathered(&self) -> bool {
+        self.gathered.load(Ordering::SeqCst) > 0
+    }
+
+    /// JavaScript side: makes room in the slab in the middle of a tick. What the inline driver runs
+    /// is written at the tick's end, one write for each connection, unless it has become much.
+    pub fn gather(&self) -> Turn {
+        if self.driver() == Driver::Worker {
+            return self.submit();
+        }
+        let bytes = self.lane.slab().committed();
+        if self.gathered.fetch_add(bytes, Ordering::SeqCst) + bytes > MOST_GATHERED {
+            return self.settle();
+        }
+        let mut held = self.held.lock();
+        let reactor = &mut held.reactor;
+        let outcome = catch_unwind(AssertUnwindSafe(|| {
+            reactor.begin_turn(Instant::now(), Limits::INLINE);
+            reactor.set_rings(false);
+            self.run_commands(reactor, true);
+        }));
+        match outcome {
+            Ok(()) => Turn::default(),
+            Err(_) => give_up(reactor),
+        }
+    }
+
+    /// JavaScript side: runs what was written into the slab, whoever drives.
+    pub fn settle(&self) -> Turn {
+        let mut held = self.held.lock();
+        self.at_once(&mut held, |_| {})
+    }
+
+    /// JavaScript side: runs one command whose payload stays in JavaScript's memory, after
+    /// everything that was written before it. `None` if a worker is at it just now: the command
+    /// has to go the usual way.
+    pub fn run_with(&self, head: Head, payload: &[u8]) -> Option<Turn> {
+        let mut held = match self.driver() {
+            Driver::Inline => self.held.lock(),
+            Driver::Worker => self.held.try_lock()?,
+        };
+        Some(self.at_once(&mut held, |reactor| reactor.run_with(head, payload)))
+    }
+
+    /// JavaScript side: the memory of payloads that have to stay.
+    #[must_use]
+    pub fn copy(&self, bytes: &[u8]) -> Block {
+        Block::copy_of(bytes, &self.lane.environment().pool)
+    }
+
+    /// JavaScript side: reserves an identity.
+    pub fn reserve(&self) -> SlotId {
+        self.held.lock().reactor.reserve()
+    }
+
+    /// JavaScript side: puts a socket to work.
+    ///
+    /// # Errors
+    /// When the system cannot watch it; nothing has changed then.
+    pub fn adopt(
+        &self,
+        id: SlotId,
+        socket: Stream,
+        settings: Settings,
+        preface: &[u8],
+        initial: &mut [u8],
+    ) -> io::Result<Turn> {
+        let mut held = self.held.lock();
+        let mut outcome = Ok(());
+        let turn = self.at_once(&mut held, |reactor| {
+            outcome = reactor.adopt(id, socket, settings, preface, initial);
+        });
+        outcome.map(|()| turn)
+    }
+
+    /// JavaScript side: listens here and shares what is accepted with `seats`.
+    ///
+    /// # Errors
+    /// When the system cannot watch the socket.
+    pub fn listen(
+        self: &Arc<Self>,
+        listener: std::net::TcpListener,
+        id: u16,
+        seats: &[Arc<Self>],
+    ) -> io::Result<()> {
+        // Weak: the reactor that holds this is itself held by one of them.
+        let seats: Vec<_> = seats.iter().map(Arc::downgrade).collect();
+        let home = Arc::downgrade(self);
+        let mut next = 0;
+        let share = Box::new(move |socket: Stream| {
+            let seat = seats.get(next % seats.len().max(1));
+            next = next.wrapping_add(1);
+            match seat
+                .filter(|seat| !seat.ptr_eq(&home))
+                .map(|seat| seat.upgrade())
+            {
+                Some(Some(seat)) => {
+                    seat.give(Incoming {
+                        socket,
+                        listener: id,
+                    });
+                    None
+                }
+                _ => Some(socket),
+            }
+        });
+        let listener = mio::net::TcpListener::from_std(listener);
+        self.held.lock().reactor.listen(listener, id, share)
+    }
+
+    /// JavaScript side: stops listening at once.
+    pub fn unlisten(&self, id: u16) {
+        self.held.lock().reactor.unlisten(id);
+    }
+
+    /// JavaScript side: the addresses of a connection that is there.
+    #[must_use]
+    pub fn addresses(&self, id: SlotId) -> Option<Addresses> {
+        self.held.lock().reactor.addresses(id)
+    }
+
+    /// Turns the reactor until everything queued is written, at most until `deadline`. Whether it
+    /// is.
+    pub fn flush(&self, deadline: Instant) -> bool {
+        loop {
+            let mut held = self.held.lock();
+            let limits = Limits {
+                read_bytes: 0,
+                ..Limits::WORKER
+            };
+            self.turn(&mut held, limits, false);
+            if held.reactor.is_flushed() {
+                return true;
+            }
+            drop(held);
+            if Instant::now() >= deadline {
+                return false;
+            }
+            std::thread::sleep(FLUSH_PAUSE);
+        }
+    }
+
+    /// Closes everything; nothing is reported any more.
+    pub fn detach(&self) {
+        let mut held = self.held.lock();
+        held.closed = true;
+        held.reactor.detach();
+        drop(held);
+        self.called.notify_one();
+    }
+
+    /// Whether there is something to do for whoever drives.
+    #[must_use]
+    pub(super) fn has_work(&self) -> bool {
+        self.has_gathered()
+            || self.outbox.has_pending()
+            || self.lane.has_unsubmitted()
+            || super::cpu::is_readable(self.descriptor)
+    }
+
+    /// Sentinel side: runs what a JavaScript thread has left that is busy with something else, so
+    /// that it goes out while a handler blocks. Who drives stays who drives.
+    pub(super) fn assist(&self) {
+        let Some(mut held) = self.held.try_lock() else {
+            return;
+        };
+        if held.closed {
+            return;
+        }
+        self.gathered.store(0, Ordering::SeqCst);
+        let reactor = &mut held.reactor;
+        let outcome = catch_unwind(AssertUnwindSafe(|| {
+            reactor.begin_turn(Instant::now(), Limits::INLINE);
+            reactor.set_rings(true);
+            self.run_commands(reactor, false);
+            reactor.finish_turn()
+        }));
+        if outcome.unwrap_or_else(|_| give_up(reactor)).backlog {
+            self.wake();
+        }
+    }
+
+    fn turn(&self, held: &mut MutexGuard<'_, Held>, limits: Limits, rings: bool) -> Turn {
+        self.gathered.store(0, Ordering::SeqCst);
+        let reactor = &mut held.reactor;
+        let outcome = catch_unwind(AssertUnwindSafe(|| {
+            reactor.begin_turn(Instant::now(), limits);
+            reactor.set_rings(rings);
+            if self.read_again.swap(false, Ordering::SeqCst) {
+                reactor.read_again();
+            }
+            self.run_commands(reactor, !rings);
+            // An instance that cannot be asked for news has none.
+            let _ = reactor.turn();
+            reactor.finish_turn()
+        }));
+        outcome.unwrap_or_else(|_| give_up(reactor))
+    }
+
+    /// Runs commands on the JavaScript thread, outside of a turn.
+    fn at_once(
+        &self,
+        held: &mut MutexGuard<'_, Held>,
+        act: impl FnOnce(&mut Reactor<System>),
+    ) -> Turn {
+        self.gathered.store(0, Ordering::SeqCst);
+        let reactor = &mut held.reactor;
+        let outcome = catch_unwind(AssertUnwindSafe(|| {
+            reactor.begin_turn(Instant::now(), Limits::INLINE);
+            reactor.set_rings(false);
+            self.run_commands(reactor, true);
+            act(reactor);
+            reactor.finish_turn()
+        }));
+        let turn = outcome.unwrap_or_else(|_| give_up(reactor));
+        // The worker does not know what this left to do.
+        if turn.backlog || self.driver() == Driver::Worker {
+            self.wake();
+        }
+        turn
+    }
+
+    fn run_commands(&self, reactor: &mut Reactor<System>, restart: bool) {
+        self.lane.take(&self.outbox, restart, |piece| match piece {
+            Piece::Records(records, blocks) => reactor.run(records, blocks),
+            Piece::Control(Incoming { socket, listener }) => reactor.receive(socket, listener),
+        });
+    }
+}
+
+/// Bytes of commands that may wait for the end of a tick to be written.
+const MOST_GATHERED: usize = 1 << 20;
+/// Between two looks of a flush.
+const FLUSH_PAUSE: Duration = Duration::from_micros(200);
+
+/// Something outside of a connection's own code panicked.
+fn give_up(reactor: &mut Reactor<System>) -> Turn {
+    let outcome = catch_unwind(AssertUnwindSafe(|| {
+        reactor.give_up();
+        reactor.finish_turn()
+    }));
+    outcome.unwrap_or_default()
+}

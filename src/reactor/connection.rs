@@ -1,0 +1,235 @@
+//! One WebSocket connection: its socket and its two halves.
+//!
+//! Owns: the life of a socket from adoption to its end, which is a value
+//! ([`Gone`]) that the reactor acts on. Runs on: whoever turns the reactor.
+//! INVARIANT: an idle connection owns no buffer. Events go out in order.
+//!
+//! ```text
+//!            END, all written            EOF
+//!  both open ────────────────► ours ended ───► Gone
+//!      │ EOF                                    ▲
+//!      └──────► theirs ended ──END, all written─┤
+//!  DESTROY, END with close, error, panic ───────┘
+//! ```
+
+use std::io;
+use std::time::Duration;
+
+use super::compression::Streams;
+use super::inbound::Inbound;
+use super::network::{Ready, Socket};
+use super::outbound::Outbound;
+use super::outgoing::{CLOSE_OPCODE, FrameStart, Outgoing};
+use super::resources::Resources;
+use crate::bridge::Settings;
+use crate::bridge::layout::event;
+use crate::bridge::{Addresses, SlotId};
+use crate::protocol::{Config, Role};
+
+const INTERNAL_ERROR: u16 = 1011;
+/// Bytes of an inflated message above which its connection takes turns with others of the kind.
+const MUCH: usize = 1 << 20;
+
+/// A connection is over: the operating system's error number, 0 without one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Gone(pub(crate) u32);
+
+impl From<io::Error> for Gone {
+    fn from(error: io::Error) -> Self {
+        Self(error.raw_os_error().map_or(0, i32::unsigned_abs))
+    }
+}
+
+#[derive(Debug)]
+pub(crate) struct Connection<S> {
+    pub(crate) id: SlotId,
+    socket: S,
+    inbound: Inbound,
+    outbound: Outbound,
+    streams: Streams,
+    client: bool,
+    /// Listed in [`Resources::long_jobs`].
+    has_job: bool,
+}
+
+impl<S: Socket> Connection<S> {
+    /// Puts a socket to work that is registered with `token`.
+    pub(crate) fn new(id: SlotId, token: usize, socket: S, settings: Settings) -> Self {
+        // JavaScript may want the fragments of a message that is on its way already.
+        let config = Config {
+            track_fragments: true,
+            ..settings.decoder
+        };
+        Self {
+            id,
+            socket,
+            inbound: Inbound::new(id, token, config),
+            outbound: Outbound::new(id, token),
+            streams: Streams::new(settings.deflate),
+            client: settings.decoder.role == Role::Client,
+            has_job: false,
+        }
+    }
+
+    /// Writes `preface` first and takes `initial`, which was read already.
+    pub(crate) fn begin(&mut self, preface: &[u8], initial: &mut [u8], resources: &mut Resources) {
+        resources.publish_written(self.id, 0);
+        self.raw(Outgoing::Inline(preface), false, resources);
+        self.inbound.take_initial(initial, resources);
+        self.list_job(resources);
+    }
+
+    /// Handles news about the socket.
+    pub(crate) fn handle(&mut self, news: Ready, resources: &mut Resources) -> Result<(), Gone> {
+        self.inbound.note(news);
+        if news.writable {
+            self.outbound.unblock();
+            self.flush(resources)?;
+        }
+        self.read(resources)
+    }
+
+    /// Reads what there is.
+    pub(crate) fn read(&mut self, resources: &mut Resources) -> Result<(), Gone> {
+        let ended = self.inbound.read(&self.socket, resources)?;
+        self.list_job(resources);
+        if ended {
+            if self.outbound.has_ended() {
+                return Err(Gone(0));
+            }
+            if !self.outbound.is_ending() {
+                resources.staging.push(self.id, event::EOF, 0, 0);
+            }
+        }
+        Ok(())
+    }
+
+    /// The reactor took this connection off a list: it reads on.
+    pub(crate) fn read_again(&mut self, resources: &mut Resources) -> Result<(), Gone> {
+        self.inbound.unlist();
+        self.read(resources)
+    }
+
+    /// Does a slice of compression in each direction, and what waited for it. `false` while
+    /// something is left.
+    pub(crate) fn compress_on(&mut self, resources: &mut Resources) -> Result<bool, Gone> {
+        self.outbound
+            .deflate_on(&self.socket, &mut self.streams, resources);
+        if self.inbound.is_inflating() && self.inbound.inflate_on(resources) {
+            self.read(resources)?;
+        }
+        self.has_job = self.is_compressing();
+        Ok(!self.has_job)
+    }
+
+    /// Whether so much has been inflated of a message that few of the kind may go on at once.
+    pub(crate) fn inflates_much(&self) -> bool {
+        self.inbound.held_bytes() > MUCH && !self.outbound.is_deflating()
+    }
+
+    /// Bytes that are held of a message that is not complete.
+    #[cfg(test)]
+    pub(crate) fn held_bytes(&self) -> usize {
+        self.inbound.held_bytes()
+    }
+
+    fn is_compressing(&self) -> bool {
+        self.inbound.is_inflating() || self.outbound.is_deflating()
+    }
+
+    fn list_job(&mut self, resources: &mut Resources) {
+        if self.is_compressing() && !std::mem::replace(&mut self.has_job, true) {
+            resources.long_jobs.push_back(self.inbound.token());
+        }
+    }
+
+    /// Queues a frame.
+    pub(crate) fn frame(
+        &mut self,
+        frame: FrameStart,
+        payload: Outgoing<'_>,
+        ack: bool,
+        resources: &mut Resources,
+    ) {
+        let (socket, streams) = (&self.socket, &mut self.streams);
+        self.outbound
+            .frame(socket, streams, frame, payload, ack, resources);
+        self.list_job(resources);
+    }
+
+    /// Notes whether compressed streams were used. `true` if they are to be watched from now on.
+    pub(crate) fn note_use(&mut self) -> bool {
+        self.streams.note_use(&self.inbound)
+    }
+
+    /// Queues bytes as they are.
+    pub(crate) fn raw(&mut self, payload: Outgoing<'_>, ack: bool, resources: &mut Resources) {
+        if ack || !payload.as_slice().is_empty() {
+            self.outbound.raw(&self.socket, payload, ack, resources);
+        }
+    }
+
+    /// Finishes our side when all is written; `close` then closes the socket, too.
+    pub(crate) fn end(&mut self, close: bool, resources: &mut Resources) {
+        self.outbound.end(close, resources);
+    }
+
+    /// Writes what was queued.
+    pub(crate) fn flush(&mut self, resources: &mut Resources) -> Result<(), Gone> {
+        self.outbound.flush(&self.socket, resources)?;
+        match self.outbound.finish_side(&self.socket) {
+            Some(close) if close || self.inbound.has_ended() => Err(Gone(0)),
+            _ => Ok(()),
+        }
+    }
+
+    pub(crate) fn pause(&mut self) {
+        self.inbound.pause();
+    }
+
+    pub(crate) fn resume(&mut self, resources: &mut Resources) {
+        self.inbound.resume(resources);
+    }
+
+    pub(crate) fn set_no_delay(&self, on: bool) {
+        self.socket.set_no_delay(on);
+    }
+
+    pub(crate) fn set_keep_alive(&self, on: bool, idle: Option<Duration>) {
+        self.socket.set_keep_alive(on, idle);
+    }
+
+    pub(crate) fn addresses(&self) -> Option<Addresses> {
+        self.socket.addresses()
+    }
+
+    /// A panic unwound out of this connection: its peer is told with 1011.
+    pub(crate) fn abandon(&mut self, resources: &mut Resources) {
+        let frame = FrameStart {
+            fin: true,
+            rsv1: false,
+            opcode: CLOSE_OPCODE,
+            mask: self.client.then(|| resources.masks.next()),
+            compress: false,
+        };
+        let code = INTERNAL_ERROR.to_be_bytes();
+        let payload = Outgoing::Inline(&code);
+        self.outbound
+            .encode(&self.socket, frame, payload, false, resources);
+        // The connection ends, whatever comes of it.
+        let _ = self.flush(resources);
+    }
+
+    /// Gives the memory of compressed streams back that were not used since the last call.
+    /// `false` while they have to be looked at again.
+    pub(crate) fn park(&mut self, resources: &mut Resources) -> bool {
+        self.streams.park(&mut self.inbound, resources)
+    }
+
+    /// Gives all memory back; the socket closes.
+    pub(crate) fn finish(mut self, resources: &mut Resources) {
+        self.inbound.finish(resources);
+        self.outbound.finish(resources);
+        self.streams.finish(resources);
+    }
+}

@@ -1,0 +1,447 @@
+//! The sending half of a connection: from a command to the socket.
+//!
+//! Owns: [`Outbound`]: what is unwritten, what waits for a message that is being
+//! compressed, how our side ends. Called by the connection. Runs on: whoever
+//! turns the reactor. INVARIANT: frames leave in the order of their commands.
+
+use std::collections::VecDeque;
+use std::io::{self, IoSlice};
+
+use super::compression::Streams;
+use super::connection::Gone;
+use super::network::Socket;
+use super::outgoing::{FrameStart, Outgoing};
+use super::resources::{Again, Resources};
+use super::write_queue::WriteQueue;
+use crate::bridge::layout::event;
+use crate::bridge::{Block, SlotId};
+use crate::protocol::{encode_frame, encode_header};
+
+/// Blocks below this size are copied behind their header instead of being written by reference.
+const REFERENCE_MINIMUM: usize = 16 * 1024;
+/// Payloads from this size on are offered to the kernel where they are before they are kept.
+const DIRECT_MINIMUM: usize = 8 * 1024;
+/// Bytes of one connection that a flush writes before others get their turn.
+const FLUSH_BYTES: usize = 2 << 20;
+/// A buffer for compressed payloads that has grown beyond this is not kept.
+const DEFLATED_KEPT: usize = 256 * 1024;
+
+/// How far our side is.
+///
+/// ```text
+///  Open ──END──► Ending ──all written──► Ended
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Side {
+    Open,
+    /// To be finished when all is written; `close` then closes the socket, too.
+    Ending {
+        close: bool,
+    },
+    Ended,
+}
+
+#[derive(Debug)]
+pub(crate) struct Outbound {
+    id: SlotId,
+    token: usize,
+    queue: Option<Box<WriteQueue>>,
+    /// Bytes written since the beginning, plus what compression has saved: so many of the bytes
+    /// that JavaScript queued are done with.
+    written: i64,
+    side: Side,
+    /// Listed in [`Resources::dirty`].
+    dirty: bool,
+    /// The kernel takes no more for now.
+    blocked: bool,
+    deflating: Option<Box<Deflating>>,
+}
+
+/// A message that is compressed in slices, and what was queued behind it.
+#[derive(Debug)]
+struct Deflating {
+    frame: FrameStart,
+    payload: Block,
+    taken: usize,
+    made: Vec<u8>,
+    ack: bool,
+    behind: VecDeque<Behind>,
+}
+
+#[derive(Debug)]
+enum Behind {
+    Frame(FrameStart, Block, bool),
+    Raw(Block, bool),
+    End(bool),
+}
+
+impl Outbound {
+    pub(crate) fn new(id: SlotId, token: usize) -> Self {
+        Self {
+            id,
+            token,
+            queue: None,
+            written: 0,
+            side: Side::Open,
+            dirty: false,
+            blocked: false,
+            deflating: None,
+        }
+    }
+
+    /// Whether our side takes nothing any more.
+    pub(crate) fn is_ending(&self) -> bool {
+        self.side != Side::Open
+    }
+
+    /// Whether our side is finished.
+    pub(crate) fn has_ended(&self) -> bool {
+        self.side == Side::Ended
+    }
+
+    /// Whether a message is being compressed.
+    pub(crate) fn is_deflating(&self) -> bool {
+        self.deflating.is_some()
+    }
+
+    /// Queues a frame.
+    pub(crate) fn frame(
+        &mut self,
+        socket: &impl Socket,
+        streams: &mut Streams,
+        frame: FrameStart,
+        payload: Outgoing<'_>,
+        ack: bool,
+        resources: &mut Resources,
+    ) {
+        if self.is_ending() {
+            return;
+        }
+        if let Some(job) = &mut self.deflating {
+            let block = kept(payload, resources);
+            job.behind.push_back(Behind::Frame(frame, block, ack));
+            return;
+        }
+        let bytes = payload.as_slice();
+        if !streams.decides(frame, bytes.len()) {
+            self.encode(socket, frame, payload, ack, resources);
+        } else if bytes.len() <= resources.zlib_budget.deflate_room() {
+            let mut made = std::mem::take(&mut resources.deflated);
+            streams.deflate(bytes, true, frame.fin, &mut made, resources);
+            self.encode_deflated(socket, frame, bytes.len(), &made, ack, resources);
+            if made.capacity() <= DEFLATED_KEPT {
+                made.clear();
+                resources.deflated = made;
+            }
+        } else {
+            let payload = kept(payload, resources);
+            self.deflating = Some(Box::new(Deflating {
+                frame,
+                payload,
+                taken: 0,
+                made: Vec::new(),
+                ack,
+                behind: VecDeque::new(),
+            }));
+        }
+    }
+
+    /// Goes on compressing. `false` while there is something left.
+    pub(crate) fn deflate_on(
+        &mut self,
+        socket: &impl Socket,
+        streams: &mut Streams,
+        resources: &mut Resources,
+    ) -> bool {
+        let Some(mut job) = self.deflating.take() else {
+            return true;
+        };
+        let room = resources.zlib_budget.deflate_room();
+        let rest = job.payload.as_slice().get(job.taken..).unwrap_or_default();
+        let part = rest.get(..room).unwrap_or(rest);
+        if part.is_empty() && !rest.is_empty() {
+            self.deflating = Some(job);
+            return false;
+        }
+        let last = part.len() == rest.len();
+        streams.deflate(part, last, job.frame.fin, &mut job.made, resources);
+        job.taken += part.len();
+        if !last {
+            self.deflating = Some(job);
+            return false;
+        }
+        let length = job.payload.len();
+        self.encode_deflated(socket, job.frame, length, &job.made, job.ack, resources);
+        self.queue_behind(socket, streams, &mut job.behind, resources);
+        !self.is_deflating()
+    }
+
+    fn queue_behind(
+        &mut self,
+        socket: &impl Socket,
+        streams: &mut Streams,
+        behind: &mut VecDeque<Behind>,
+        resources: &mut Resources,
+    ) {
+        while let Some(next) = behind.pop_front() {
+            match next {
+                Behind::Frame(frame, block, ack) => {
+                    let payload = Outgoing::Block(block);
+                    self.frame(socket, streams, frame, payload, ack, resources);
+                }
+                Behind::Raw(block, ack) => {
+                    self.raw(socket, Outgoing::Block(block), ack, resources);
+                }
+                Behind::End(close) => self.end(close, resources),
+            }
+            // One of them may be the next to be compressed in slices.
+            if let Some(job) = &mut self.deflating {
+                job.behind.append(behind);
+            }
+        }
+    }
+
+    fn encode_deflated(
+        &mut self,
+        socket: &impl Socket,
+        frame: FrameStart,
+        length: usize,
+        made: &[u8],
+        ack: bool,
+        resources: &mut Resources,
+    ) {
+        self.written += frame.wire_length(length) - frame.wire_length(made.len());
+        let frame = FrameStart {
+            rsv1: frame.begins_message(),
+            ..frame
+        };
+        self.encode(socket, frame, Outgoing::Inline(made), ack, resources);
+    }
+
+    /// Queues a frame whose payload is final.
+    pub(crate) fn encode(
+        &mut self,
+        socket: &impl Socket,
+        frame: FrameStart,
+        payload: Outgoing<'_>,
+        ack: bool,
+        resources: &mut Resources,
+    ) {
+        let FrameStart {
+            fin,
+            rsv1,
+            opcode,
+            mask,
+            ..
+        } = frame;
+        let length = payload.as_slice().len();
+        if mask.is_none() && length >= DIRECT_MINIMUM {
+            let header = encode_header(fin, rsv1, opcode, None, length as u64);
+            self.write_directly(socket, header.as_slice(), payload, resources);
+        } else {
+            let queue = queue(&mut self.queue, resources);
+            queue.append(&mut resources.spares, |out| {
+                encode_frame(out, fin, rsv1, opcode, mask, payload.as_slice());
+            });
+        }
+        self.finish_queueing(ack, resources);
+    }
+
+    /// Queues bytes as they are.
+    pub(crate) fn raw(
+        &mut self,
+        socket: &impl Socket,
+        payload: Outgoing<'_>,
+        ack: bool,
+        resources: &mut Resources,
+    ) {
+        if self.is_ending() {
+            return;
+        }
+        if let Some(job) = &mut self.deflating {
+            let block = kept(payload, resources);
+            job.behind.push_back(Behind::Raw(block, ack));
+            return;
+        }
+        match payload.as_slice() {
+            [] => {
+                queue(&mut self.queue, resources);
+            }
+            bytes if bytes.len() >= DIRECT_MINIMUM => {
+                self.write_directly(socket, &[], payload, resources);
+            }
+            bytes => queue(&mut self.queue, resources).append(&mut resources.spares, |out| {
+                out.extend_from_slice(bytes);
+            }),
+        }
+        self.finish_queueing(ack, resources);
+    }
+
+    /// Offers a large payload to the kernel from where it is; only what does not fit is kept.
+    fn write_directly(
+        &mut self,
+        socket: &impl Socket,
+        header: &[u8],
+        payload: Outgoing<'_>,
+        resources: &mut Resources,
+    ) {
+        let bytes = payload.as_slice();
+        let total = header.len() + bytes.len();
+        let mut written = 0;
+        if self.queue.is_none() && !self.blocked {
+            let slices = [IoSlice::new(header), IoSlice::new(bytes)];
+            // What fails here fails again, with nothing lost, when the queue is flushed.
+            written = socket.send_vectored(&slices).unwrap_or(0);
+            self.written += written as i64;
+        }
+        let queue = queue(&mut self.queue, resources);
+        if written == total {
+            return;
+        }
+        if let Some(rest) = header.get(written..).filter(|rest| !rest.is_empty()) {
+            queue.append(&mut resources.spares, |out| out.extend_from_slice(rest));
+            written = header.len();
+        }
+        let gone = written - header.len();
+        let small =
+            bytes.len() - gone < REFERENCE_MINIMUM && !matches!(payload, Outgoing::Block(_));
+        if small {
+            let rest = bytes.get(gone..).unwrap_or_default();
+            queue.append(&mut resources.spares, |out| out.extend_from_slice(rest));
+            return;
+        }
+        let block = kept(payload, resources);
+        if gone > 0 {
+            queue.append_rest(block, gone);
+        } else {
+            queue.append_block(block);
+        }
+    }
+
+    fn finish_queueing(&mut self, ack: bool, resources: &mut Resources) {
+        if ack && let Some(queue) = &mut self.queue {
+            queue.acknowledge();
+        }
+        self.mark_dirty(resources);
+    }
+
+    fn mark_dirty(&mut self, resources: &mut Resources) {
+        if !std::mem::replace(&mut self.dirty, true) {
+            resources.dirty.push(self.token);
+        }
+    }
+
+    /// Finishes our side when everything queued is written.
+    pub(crate) fn end(&mut self, close: bool, resources: &mut Resources) {
+        if let Some(job) = &mut self.deflating {
+            job.behind.push_back(Behind::End(close));
+            return;
+        }
+        match &mut self.side {
+            Side::Open => self.side = Side::Ending { close },
+            Side::Ending { close: closes } => *closes |= close,
+            Side::Ended => {}
+        }
+        self.mark_dirty(resources);
+    }
+
+    /// The kernel has room again.
+    pub(crate) fn unblock(&mut self) {
+        self.blocked = false;
+    }
+
+    /// Writes what was queued, within limits.
+    pub(crate) fn flush(
+        &mut self,
+        socket: &impl Socket,
+        resources: &mut Resources,
+    ) -> Result<(), Gone> {
+        self.dirty = false;
+        let before = self.written;
+        let outcome = self.write(socket, resources);
+        if let Some(queue) = &mut self.queue {
+            let due = queue.take_acks();
+            if due > 0 {
+                resources.staging.push(self.id, event::WRITTEN, 0, due);
+            }
+            if queue.is_empty() {
+                self.release_queue(resources);
+            }
+        }
+        if self.written != before || self.queue.is_none() {
+            resources.publish_written(self.id, self.written);
+        }
+        outcome
+    }
+
+    fn write(&mut self, socket: &impl Socket, resources: &mut Resources) -> Result<(), Gone> {
+        let mut allowance = FLUSH_BYTES;
+        while let Some(queue) = &mut self.queue
+            && !queue.is_empty()
+            && !self.blocked
+        {
+            if allowance == 0 {
+                resources.again.push_back((self.token, Again::Write));
+                break;
+            }
+            match queue.write(socket, &mut resources.spares) {
+                Ok(bytes) => {
+                    self.written += bytes as i64;
+                    allowance = allowance.saturating_sub(bytes);
+                }
+                Err(error) => match error.kind() {
+                    io::ErrorKind::WouldBlock => self.blocked = true,
+                    io::ErrorKind::Interrupted => {}
+                    _ => return Err(Gone::from(error)),
+                },
+            }
+        }
+        Ok(())
+    }
+
+    /// Finishes our side if that was asked for and all is written. `Some` tells that it was, and
+    /// whether the socket is to be closed.
+    pub(crate) fn finish_side(&mut self, socket: &impl Socket) -> Option<bool> {
+        let Side::Ending { close } = self.side else {
+            return None;
+        };
+        if self.queue.is_some() {
+            return None;
+        }
+        socket.shutdown_write();
+        self.side = Side::Ended;
+        Some(close)
+    }
+
+    /// Gives all memory back.
+    pub(crate) fn finish(&mut self, resources: &mut Resources) {
+        self.deflating = None;
+        self.release_queue(resources);
+    }
+
+    fn release_queue(&mut self, resources: &mut Resources) {
+        if let Some(queue) = self.queue.take() {
+            resources.spares.give_queue(queue);
+            resources.unwritten -= 1;
+        }
+    }
+}
+
+/// The queue, made if there is none.
+fn queue<'a>(
+    slot: &'a mut Option<Box<WriteQueue>>,
+    resources: &mut Resources,
+) -> &'a mut WriteQueue {
+    slot.get_or_insert_with(|| {
+        resources.unwritten += 1;
+        resources.spares.queue()
+    })
+}
+
+/// A payload that stays.
+fn kept(payload: Outgoing<'_>, resources: &mut Resources) -> Block {
+    match payload {
+        Outgoing::Block(block) => block,
+        Outgoing::Inline(bytes) => resources.keep(bytes),
+    }
+}

@@ -1,0 +1,113 @@
+//! What the entries of a reactor share: memory, the way to JavaScript, limits of
+//! the current turn.
+//!
+//! Owns: [`Resources`]. Passed to every method of a connection that may need some
+//! of it. Runs on: whoever turns the reactor.
+
+use std::collections::VecDeque;
+use std::mem::MaybeUninit;
+use std::sync::Arc;
+use std::time::Instant;
+
+use super::staging::Staging;
+use super::write_queue::Spares;
+use super::zlib_budget::ZlibBudget;
+use crate::bridge::layout::TABLE_CHUNK;
+use crate::bridge::{Block, Chunk, SlotId, WrittenTable, publish};
+use crate::protocol::{MaskSource, ZlibPool};
+
+/// Bytes that one read may return. Whole messages up to this size cost one copy.
+const READ_BYTES: usize = 128 * 1024;
+
+/// Why an entry has to be looked at again without news from the system.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Again {
+    /// There may be more to read.
+    Read,
+    /// There is more to write, and there was room for it.
+    Write,
+}
+
+#[derive(Debug)]
+pub(crate) struct Resources {
+    pub(crate) staging: Staging,
+    pub(crate) read_buffer: Box<[MaybeUninit<u8>]>,
+    pub(crate) masks: MaskSource,
+    pub(crate) spares: Spares,
+    /// Compressed streams that no connection uses.
+    pub(crate) zlib: ZlibPool,
+    /// What compression may still cost in this turn.
+    pub(crate) zlib_budget: ZlibBudget,
+    /// Scratch memory for a payload that is being compressed.
+    pub(crate) deflated: Vec<u8>,
+    /// Bytes that may still be read in this turn.
+    pub(crate) read_allowance: usize,
+    /// Entries to look at in the next turn.
+    pub(crate) again: VecDeque<(usize, Again)>,
+    /// Entries that wait for the budget.
+    pub(crate) stalled: Vec<usize>,
+    /// Connections that commands gave something to write.
+    pub(crate) dirty: Vec<usize>,
+    /// Connections whose compressed message takes more than their turn.
+    pub(crate) long_jobs: VecDeque<usize>,
+    /// Connections with something unwritten.
+    pub(crate) unwritten: usize,
+    /// Blocks that commands still to come will claim.
+    pub(crate) blocks: VecDeque<Block>,
+    /// The payload that had to be kept last, for others that send the same.
+    pub(crate) last_kept: Option<Block>,
+    pub(crate) now: Instant,
+    table: Arc<WrittenTable>,
+    chunks: Vec<Arc<Chunk>>,
+}
+
+impl Resources {
+    pub(crate) fn new(staging: Staging, table: Arc<WrittenTable>, now: Instant) -> Self {
+        Self {
+            staging,
+            read_buffer: vec![MaybeUninit::uninit(); READ_BYTES].into_boxed_slice(),
+            masks: MaskSource::default(),
+            spares: Spares::default(),
+            zlib: ZlibPool::default(),
+            zlib_budget: ZlibBudget::default(),
+            deflated: Vec::new(),
+            read_allowance: 0,
+            again: VecDeque::new(),
+            stalled: Vec::new(),
+            dirty: Vec::new(),
+            long_jobs: VecDeque::new(),
+            unwritten: 0,
+            blocks: VecDeque::new(),
+            last_kept: None,
+            now,
+            table,
+            chunks: Vec::new(),
+        }
+    }
+
+    /// Tells JavaScript how much a connection has written.
+    pub(crate) fn publish_written(&mut self, id: SlotId, bytes: i64) {
+        let index = id.slot as usize / TABLE_CHUNK;
+        while self.chunks.len() <= index {
+            let next = self.chunks.len();
+            self.chunks.push(self.table.chunk(next));
+        }
+        let chunk = self.chunks.get(index);
+        if let Some(counter) = chunk.and_then(|chunk| chunk.get(id.slot as usize % TABLE_CHUNK)) {
+            publish(counter, bytes);
+        }
+    }
+
+    /// A block with these bytes: the last one again if it holds the same, so that one payload
+    /// for many slow connections is held once.
+    pub(crate) fn keep(&mut self, bytes: &[u8]) -> Block {
+        if let Some(block) = &self.last_kept
+            && block.as_slice() == bytes
+        {
+            return block.clone();
+        }
+        let block = Block::copy_of(bytes, self.staging.pool());
+        self.last_kept = Some(block.clone());
+        block
+    }
+}
