@@ -1,46 +1,15 @@
-// Loads the native addon for this platform.
+// The native addon's exports.
 //
-// Called by bridge.js and errors.js. Runs on: js, once per module registry.
-// FERROWS_NATIVE_PATH names another file to load, for single-file executables.
+// Called by bridge.js and whatever needs the codec. Runs on: js, once per module
+// registry. How the addon is found: loading/load.js.
 
 'use strict';
 
-const path = require('path');
+const { version } = require('../package.json');
+const { loadNative } = require('./loading/load');
+const { warnOfMistakes } = require('./loading/variables');
 
-/**
- * Whether this process runs on musl rather than glibc.
- *
- * @return {Boolean}
- */
-function isMusl() {
-  const { header, sharedObjects = [] } = process.report.getReport();
-  if (header.glibcVersionRuntime) return false;
-  return sharedObjects.some((file) => file.includes('musl'));
-}
+warnOfMistakes();
 
-/**
- * The name that the build gives to the addon of this platform.
- *
- * @return {String}
- */
-function fileName() {
-  const parts = [process.platform, process.arch];
-  if (process.platform === 'linux') parts.push(isMusl() ? 'musl' : 'gnu');
-  if (process.platform === 'win32') parts.push('msvc');
-  return `ferrows.${parts.join('-')}.node`;
-}
-
-function load() {
-  const file = process.env.FERROWS_NATIVE_PATH || path.join(__dirname, 'native', fileName());
-  try {
-    return require(file);
-  } catch (cause) {
-    throw new Error(
-      `ferrows: cannot load its native addon ${file} (${cause.message}). ` +
-        'Run "npm run build" in the ferrows directory, or reinstall it on this platform.',
-      { cause }
-    );
-  }
-}
-
-module.exports = load();
+// Bundles of ES modules have no __dirname.
+module.exports = loadNative(typeof __dirname === 'string' ? __dirname : process.cwd(), version);

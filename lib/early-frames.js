@@ -66,11 +66,10 @@ function readFrame(bytes, at, settings) {
   if (!isClient) start += 4;
   const end = start + length;
   if (bytes.length < end) return null;
-  let payload = bytes.subarray(start, end);
-  if (key !== null) {
-    payload = Buffer.from(payload);
-    binding.mask(payload, key);
-  }
+  // A message owns its memory.
+  const payload = Buffer.allocUnsafeSlow(length);
+  bytes.copy(payload, 0, start, end);
+  if (key !== null) binding.mask(payload, key);
   const checks = (settings[SETTINGS_FLAGS] & SETTINGS_SKIP_UTF8_VALIDATION) === 0;
   if (opcode === TEXT && checks && !(buffer.isUtf8 && buffer.isUtf8(payload))) return null;
   return { opcode, payload, end };
@@ -82,8 +81,8 @@ function deliverEarly(transport, frames) {
     while (frames.length > 0) {
       const { opcode, payload } = frames.shift();
       const control = CONTROLS.get(opcode);
-      if (control === undefined) transport.onMessage(payload, opcode === BINARY);
-      else transport.onEvent(control, 0, payload);
+      if (control === undefined) transport.onEarlyMessage(payload, opcode === BINARY);
+      else transport.onEarlyControl(control, payload);
     }
   } finally {
     if (frames.length > 0) process.nextTick(deliverEarly, transport, frames);

@@ -3,12 +3,14 @@
 
 'use strict';
 
+const Queue = require('./queue');
+
 class Limiter {
   /** @param {Number} [most=Infinity] Jobs that may run at a time */
   constructor(most) {
     this.most = most || Infinity;
     this.running = 0;
-    this._queue = [];
+    this._queue = new Queue();
   }
 
   /**

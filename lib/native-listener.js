@@ -14,7 +14,7 @@ const net = require('net');
 const bridge = require('./bridge');
 const { listenError } = require('./errors');
 const { NativeTransport } = require('./native-transport');
-const UpgradeRequest = require('./upgrade-request');
+const upgradeRequest = require('./upgrade-request');
 
 const DEFAULT_BACKLOG = 511;
 // Since Node 24 a new connection is announced in the context of listen(), before in none.
@@ -153,7 +153,7 @@ class NativeListener extends EventEmitter {
     const transport = new NativeTransport(lane, slot, generation);
     transport.listener = this;
     this._connections++;
-    const request = new UpgradeRequest(head, transport);
+    const request = upgradeRequest(head, transport);
     this._deliver(request, transport);
   }
 

@@ -7,6 +7,8 @@
 
 const { Duplex } = require('stream');
 
+const { NOOP } = require('./constants');
+
 class NativeSocket extends Duplex {
   /** @param {NativeTransport} transport */
   constructor(transport) {
@@ -14,6 +16,8 @@ class NativeSocket extends Duplex {
     this.transport = transport;
     this._addresses = transport.addresses || {};
     this.connecting = false;
+    // What is written to a connection that its peer has reset is nobody's uncaught error.
+    this.on('error', NOOP);
     transport.onceGone(() => this.destroy());
     if (transport.websocket === null) transport.watch();
   }
@@ -64,8 +68,7 @@ class NativeSocket extends Duplex {
 
   /** Sends keep-alive probes after `initialDelay` milliseconds, or stops to. */
   setKeepAlive(enable = false, initialDelay = 0) {
-    const seconds = Math.max(Math.floor(initialDelay / 1000), 1);
-    this.transport.setKeepAlive(enable ? seconds : 0);
+    this.transport.setKeepAlive(Boolean(enable), Math.max(Math.floor(initialDelay / 1000), 0));
     return this;
   }
 

@@ -10,10 +10,9 @@ const EventEmitter = require('events');
  * Emits 'conclude' as a Receiver does, before the WebSocket reacts to the close frame.
  */
 class ReceiverStandIn extends EventEmitter {
-  /** @param {NativeTransport} transport */
-  constructor(transport) {
+  /** @param {?WebSocket} websocket */
+  constructor(websocket) {
     super();
-    const { websocket } = transport;
     const options = websocket === null ? {} : websocket._options;
     this._extensions = websocket === null ? {} : websocket._extensions;
     this._maxBufferedChunks = options.maxBufferedChunks | 0;

@@ -1,22 +1,24 @@
-// The native transport: a WebSocket whose socket lives on an I/O worker.
+// The native transport: a WebSocket whose socket lives in a reactor.
 //
 // Owns: the outbound half: frames and commands, the count of bytes queued, Blobs
-// that are being read. The inbound half is native-inbound.js. Used by
-// websocket.js and by what makes connections. Runs on: js.
-// Tests: __test__/api, __test__/process.
+// that are being read; how the connection ends. The inbound half is
+// native-inbound.js. Used by websocket.js and by what makes connections.
+// Runs on: js. Tests: __test__/api, __test__/process.
 
 'use strict';
 
 const { Buffer } = require('buffer');
 
 const bridge = require('./bridge');
-const { SendGate, isBlob } = require('./send-gate');
 const { EMPTY_BUFFER } = require('./constants');
 const { destroyedError } = require('./errors');
-const { NativeInbound, PendingWrite, deliverWaiting, turnOfEvents } = require('./native-inbound');
+const NativeInbound = require('./native-inbound');
 const NativeSocket = require('./native-socket');
 const { SenderStandIn } = require('./native-stand-ins');
+const { PendingWrites } = require('./pending-writes');
+const Queue = require('./queue');
 const { byteLengthOf } = require('./send-data');
+const { SendGate, isBlob } = require('./send-gate');
 
 const {
   COMMAND_ACCEPT,
@@ -27,6 +29,7 @@ const {
   COMMAND_NO_DELAY,
   COMMAND_PAUSE,
   COMMAND_RAW,
+  COMMAND_RELEASE,
   COMMAND_RESUME,
   COMMAND_WATCH,
   FLAG_ACK,
@@ -41,22 +44,37 @@ const ACK_BIT = FLAG_ACK << 8;
 const COMPRESS_BIT = FLAG_COMPRESS << 8;
 
 /**
- * A connection on a worker, with or without a WebSocket on it.
+ * A native connection, with or without a WebSocket on it.
  */
-class NativeTransport extends NativeInbound {
+class NativeTransport {
   /**
    * @param {Lane} lane
    * @param {Number} slot
    * @param {Number} generation
    */
   constructor(lane, slot, generation) {
-    super(lane, slot, generation);
+    this.lane = lane;
+    this.slot = slot;
+    this.generation = generation;
+    /** The listener that counts this connection, or null. */
+    this.listener = null;
+    /** Whether the socket is closed. */
+    this.gone = false;
+    this._inbound = new NativeInbound(this, generation);
+    this._hold = new bridge.Hold();
+    this._writes = null;
     this._queued = 0;
+    this._surplus = null;
     this._gate = null;
     this._sender = null;
     this._socket = null;
-    lane.endpoints[slot] = this;
-    this.acquire();
+    this._destroyed = false;
+    this._ended = false;
+    this._finished = false;
+    this._onFinished = null;
+    this._onGone = null;
+    lane.endpoints[slot] = this._inbound;
+    this._hold.acquire();
   }
 
   /**
@@ -67,9 +85,43 @@ class NativeTransport extends NativeInbound {
    * @param {AsyncResource} scope The asynchronous context of what is emitted
    */
   attach(websocket, { allowSynchronousEvents = true }, scope) {
-    this.websocket = websocket;
-    this.scope = scope;
-    this._stepped = !allowSynchronousEvents;
+    this._inbound.websocket = websocket;
+    this._inbound.scope = scope;
+    this._inbound.stepped = !allowSynchronousEvents;
+  }
+
+  /** Who hears of events, or null. */
+  get websocket() {
+    return this._inbound.websocket;
+  }
+
+  /** The asynchronous context of what is emitted. */
+  get scope() {
+    return this._inbound.scope;
+  }
+
+  /** What stands for ws's Receiver. */
+  get receiver() {
+    return this._inbound.receiver;
+  }
+
+  /** Whether the connection keeps the process alive. */
+  get referenced() {
+    return this._hold.referenced;
+  }
+
+  set referenced(value) {
+    this._hold.referenced = value;
+  }
+
+  /** Hands over events that were read before the reactor knew of the connection. */
+  onEarlyMessage(data, isBinary) {
+    this._inbound.onMessage(data, isBinary);
+  }
+
+  /** As `onEarlyMessage()`, for pings and pongs. */
+  onEarlyControl(tag, data) {
+    this._inbound.onEvent(tag, 0, data);
   }
 
   /** Nothing to do: every message comes with what any type needs. */
@@ -119,6 +171,9 @@ class NativeTransport extends NativeInbound {
     if (this.gone) return;
     const length = this.lane.write(word, this.slot, this.generation, data);
     this._queued += length + (length < 126 ? 2 : length < 65536 ? 4 : 10) + (mask ? 4 : 0);
+    if (typeof data === 'string' && !mask && length !== data.length) {
+      this._noteSurplus(length - data.length);
+    }
   }
 
   /**
@@ -153,7 +208,26 @@ class NativeTransport extends NativeInbound {
     this._queued += length;
   }
 
-  /** Counts bytes that reached the worker by another way. */
+  // COMPAT(ws 8.23): text that waits counts with its length in UTF-16 units.
+  _noteSurplus(bytes) {
+    if (this._surplus === null) this._surplus = { bytes: 0, texts: new Queue() };
+    this._surplus.bytes += bytes;
+    this._surplus.texts.push({ end: this._queued, bytes });
+    // One look for each text keeps the queue as short as what waits.
+    this._surplusAfter(this.lane.written(this.slot));
+  }
+
+  /** By how much text that waits is longer in bytes. */
+  _surplusAfter(written) {
+    if (this._surplus === null) return 0;
+    const { texts } = this._surplus;
+    while (texts.length > 0 && texts.peek().end <= written) {
+      this._surplus.bytes -= texts.shift().bytes;
+    }
+    return this._surplus.bytes;
+  }
+
+  /** Counts bytes that reached the reactor by another way. */
   addQueued(bytes) {
     this._queued += bytes;
   }
@@ -163,8 +237,8 @@ class NativeTransport extends NativeInbound {
       process.nextTick(callback, destroyedError());
       return false;
     }
-    if (this._callbacks === null) this._callbacks = [];
-    this._callbacks.push(new PendingWrite(callback));
+    if (this._writes === null) this._writes = new PendingWrites();
+    this._writes.add(callback);
     return true;
   }
 
@@ -186,11 +260,51 @@ class NativeTransport extends NativeInbound {
 
   /** Closes the socket at once. What is queued is lost. */
   destroy() {
-    if (!this._destroyed) {
-      this._destroyed = true;
-      this._destroyedIn = turnOfEvents();
-    }
+    this._destroyed = true;
+    this._inbound.stop();
     this._command(COMMAND_DESTROY, 0);
+  }
+
+  /**
+   * @param {Function} callback Called once, when the socket is closed and the WebSocket told
+   */
+  onceGone(callback) {
+    this._onGone = callback;
+  }
+
+  /**
+   * @param {Function} callback Called when our side is finished in order
+   */
+  onceFinished(callback) {
+    if (this._finished) callback();
+    else this._onFinished = callback;
+  }
+
+  _finish() {
+    const { _onFinished: callback } = this;
+    this._finished = true;
+    this._onFinished = null;
+    if (callback !== null) callback();
+  }
+
+  /** Called by the inbound half: the bytes of so many acknowledged commands are written. */
+  onWritten(count) {
+    this._writes.complete(count);
+  }
+
+  /** Called by the inbound half: the socket is closed. */
+  onGone(errno) {
+    this._forget();
+    // One tick later, so that failed callbacks come first and a throwing listener harms nobody.
+    process.nextTick(conclude, this, errno);
+  }
+
+  _forget() {
+    this.gone = true;
+    this.lane.endpoints[this.slot] = undefined;
+    this.lane.command(COMMAND_RELEASE, this.slot, this.generation, 0);
+    this._hold.release();
+    if (this._writes !== null) this._writes.fail();
   }
 
   /** Notices a peer that leaves before its upgrade request is decided. */
@@ -202,22 +316,31 @@ class NativeTransport extends NativeInbound {
     this._command(COMMAND_NO_DELAY, on ? 1 : 0);
   }
 
-  /** @param {Number} seconds Idle time before probes, 0 to stop them */
-  setKeepAlive(seconds) {
-    this._command(COMMAND_KEEP_ALIVE, seconds);
+  /**
+   * Sends keep-alive probes, or stops to.
+   *
+   * @param {Boolean} on
+   * @param {Number} seconds Idle time before them, 0 for the system's
+   */
+  setKeepAlive(on, seconds) {
+    this._command(COMMAND_KEEP_ALIVE | (on ? 1 << 16 : 0), seconds);
   }
 
   /** Stops reading. What was handed over with the current event is still delivered. */
   pause() {
-    this._paused = true;
-    this._pausedIn = turnOfEvents();
+    this._inbound.pause();
     this._command(COMMAND_PAUSE, 0);
   }
 
   resume() {
-    this._paused = false;
-    this._command(COMMAND_RESUME, 0);
-    if (this._waiting !== null) process.nextTick(deliverWaiting, this);
+    this._inbound.resume();
+    if (!this._inbound.isFull) this._command(COMMAND_RESUME, 0);
+  }
+
+  /** Called by the inbound half: whether there is room for events. */
+  setReading(on) {
+    const wanted = on && !this._inbound.isPaused;
+    this._command(wanted ? COMMAND_RESUME : COMMAND_PAUSE, 0);
   }
 
   /**
@@ -248,7 +371,14 @@ class NativeTransport extends NativeInbound {
   /** Bytes that were queued and not yet written, frame headers included. */
   get bufferedAmount() {
     if (this.gone) return this.gateBytes;
-    return this._queued - this.lane.written(this.slot) + this.gateBytes;
+    let waiting = this._queued - this.lane.written(this.slot);
+    if (waiting > 0) {
+      // What the kernel would take at once does not wait.
+      this.lane.settle();
+      waiting = this._queued - this.lane.written(this.slot);
+    }
+    if (waiting > 0) waiting -= this._surplusAfter(this._queued - waiting);
+    return waiting + this.gateBytes;
   }
 
   /** Local and remote address, or null. */
@@ -258,6 +388,24 @@ class NativeTransport extends NativeInbound {
 
   _command(tag, argument) {
     if (!this.gone) this.lane.command(tag, this.slot, this.generation, argument);
+  }
+}
+
+function conclude(transport, errno) {
+  transport._inbound.conclude(() => finish(transport, errno));
+}
+
+function finish(transport, errno) {
+  const { websocket, _onGone: onGone } = transport;
+  transport._onGone = null;
+  const inOrder = transport._ended && !transport._destroyed && errno === 0;
+  if (websocket !== null) websocket._onDisconnect();
+  if (onGone !== null) onGone(errno);
+  if (inOrder) transport._finish();
+  try {
+    if (websocket !== null) websocket._onGone();
+  } finally {
+    if (transport.listener !== null) transport.listener.forget();
   }
 }
 
@@ -278,7 +426,7 @@ function adoptDescriptor(fd, settings, preface = EMPTY_BUFFER, initial = EMPTY_B
   try {
     bridge.adopt(lane, { slot, generation }, fd, settings, preface, initial);
   } catch (error) {
-    transport._end(0);
+    transport._forget();
     throw error;
   }
   transport.addQueued(preface.length);

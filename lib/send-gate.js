@@ -8,6 +8,8 @@
 
 const { Buffer } = require('buffer');
 
+const Queue = require('./queue');
+
 const CLOSED_WHILE_READING = 'The socket was closed while the blob was being read';
 const CLOSED_WHILE_COMPRESSING = 'The socket was closed while data was being compressed';
 
@@ -39,7 +41,7 @@ class SendGate {
   constructor(isClosed, onError) {
     this._isClosed = isClosed;
     this._onError = onError;
-    this.queue = [];
+    this.queue = new Queue();
     this.state = GATE_STATES.OPEN;
     // Bytes that wait here.
     this.bytes = 0;
@@ -129,10 +131,11 @@ function pass(gate, bytes, send, result) {
 
 function fail(gate, error, callback) {
   const { queue } = gate;
-  gate.queue = [];
+  gate.queue = new Queue();
   gate.state = GATE_STATES.OPEN;
   if (typeof callback === 'function') callback(error);
-  for (const queued of queue) {
+  while (queue.length > 0) {
+    const queued = queue.shift();
     if (typeof queued.callback === 'function') queued.callback(error);
   }
 }

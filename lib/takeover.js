@@ -26,31 +26,50 @@ const UV_ECANCELED = -125;
 function canTakeOver(socket) {
   return (
     socket instanceof net.Socket &&
+    isAsMade(socket) &&
     socket.encrypted !== true &&
     !socket.connecting &&
     Boolean(socket._handle) &&
     socket._handle.fd >= 0 &&
+    // Bun's handles are others.
+    typeof socket._handle.readStop === 'function' &&
     socket.writableLength === 0
   );
 }
 
+// Somebody who replaced one of these, on the socket or in between, wants to see what passes.
+const WATCHED = ['write', '_write', '_writev', 'end', 'emit', 'push'];
+const ORIGINALS = WATCHED.map((name) => net.Socket.prototype[name]);
+
+function isAsMade(socket) {
+  return WATCHED.every((name, index) => socket[name] === ORIGINALS[index]);
+}
+
 /**
- * Moves a socket to a worker.
+ * Moves a socket to a reactor.
  *
  * @param {net.Socket} socket
  * @param {Buffer} head Bytes that came with the upgrade
  * @param {Buffer} preface What to write first
  * @param {Uint32Array} settings
- * @return {NativeTransport}
+ * @return {{transport: ?NativeTransport, head: Buffer}} No transport if the process has no
+ *     descriptor left: the socket is as it was, but for the bytes that `head` has now
  */
 function takeOver(socket, head, preface, settings) {
   const handle = socket._handle;
 
   socket.setTimeout(0);
-  const { frames, rest } = splitEarly(readBuffered(socket, head), settings);
+  const unread = readBuffered(socket, head);
+  const { frames, rest } = splitEarly(unread, settings);
   handle.readStop();
 
-  const transport = adoptDescriptor(handle.fd, settings, preface, rest);
+  let transport;
+  try {
+    transport = adoptDescriptor(handle.fd, settings, preface, rest);
+  } catch {
+    handle.readStart();
+    return { transport: null, head: unread };
+  }
   if (frames.length > 0) process.nextTick(deliverEarly, transport, frames);
   transport.socket = socket;
   socket[kWebSocket] = transport;
@@ -61,7 +80,7 @@ function takeOver(socket, head, preface, settings) {
   transport.onceGone(() => socket.destroy());
   // What destroys the socket with an error, an AbortSignal for one, ends the connection and no more.
   socket.on('error', NOOP);
-  return transport;
+  return { transport, head: EMPTY_BUFFER };
 }
 
 function readBuffered(socket, head) {
@@ -141,7 +160,7 @@ class HandleStandIn {
   }
 
   setKeepAlive(on, seconds) {
-    this._transport.setKeepAlive(on ? Math.max(seconds, 1) : 0);
+    this._transport.setKeepAlive(on, seconds);
     return 0;
   }
 

@@ -4,13 +4,15 @@
 
 const { Buffer } = require('buffer');
 
+const binding = require('./binding');
 const { suitsWorkers } = require('./compression');
 const { PERMESSAGE_DEFLATE } = require('./constants');
 const StreamTransport = require('./stream-transport');
 const { settingsFor } = require('./settings');
 const { canTakeOver, takeOver } = require('./takeover');
 
-const forced = process.env.FERROWS_TRANSPORT === 'stream';
+// On Windows the addon has no reactor.
+const forced = process.env.FERROWS_TRANSPORT === 'stream' || binding.Bridge === undefined;
 
 /**
  * Gives a socket to a worker if one can own it, else leaves it with Node.
@@ -29,7 +31,9 @@ function openTransport(socket, head, preface, options, isServer, extensions) {
   const suits = !options.generateMask && (!deflate || suitsWorkers(deflate._options));
   if (!forced && suits && canTakeOver(socket)) {
     const settings = settingsFor(options, isServer, extensions);
-    return takeOver(socket, head, Buffer.from(preface), settings);
+    const taken = takeOver(socket, head, Buffer.from(preface), settings);
+    if (taken.transport !== null) return taken.transport;
+    head = taken.head;
   }
   if (preface.length > 0) socket.write(preface);
   return new StreamTransport(socket, head, options, isServer, extensions);

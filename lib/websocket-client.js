@@ -11,14 +11,15 @@ const http = require('http');
 const https = require('https');
 const net = require('net');
 const tls = require('tls');
+const querystring = require('querystring');
 const { randomBytes } = require('crypto');
 
 const PerMessageDeflate = require('./permessage-deflate');
-const WebSocket = require('./websocket');
 const extension = require('./extension');
 const { acceptKey } = require('./bridge');
 const { CLOSE_TIMEOUT, PERMESSAGE_DEFLATE } = require('./constants');
 
+const [CONNECTING, CLOSING] = [0, 2];
 const PROTOCOL_VERSIONS = [8, 13];
 const TOKEN = /^[!#$%&'*+\-.0-9A-Z^_`|a-z~]+$/;
 const [PORT, TLS_PORT] = [80, 443];
@@ -238,7 +239,8 @@ function requestOptions(url, { headers, offered, opts }, key, deflate) {
     timeout: opts.handshakeTimeout
   };
   if (url.username || url.password) {
-    request.auth = `${decodeURIComponent(url.username)}:${decodeURIComponent(url.password)}`;
+    // Unlike decodeURIComponent() it leaves what is no escape.
+    request.auth = `${querystring.unescape(url.username)}:${querystring.unescape(url.password)}`;
   }
   if (url.protocol === 'ws+unix:') Object.assign(request, splitUnix(url));
   return request;
@@ -278,7 +280,7 @@ function follow(websocket, request, { base, deflate, journey, key }) {
   request.on('upgrade', (response, socket, head) => {
     websocket.emit('upgrade', response);
     // A listener may have closed the WebSocket.
-    if (websocket.readyState !== WebSocket.CONNECTING) return;
+    if (websocket.readyState !== CONNECTING) return;
     websocket._req = null;
     const problem = findProblem(websocket, response, key, journey.offered, deflate);
     if (problem !== null) {
@@ -331,7 +333,7 @@ function findExtensionProblem(websocket, answer, deflate) {
 }
 
 function emitErrorAndClose(websocket, error) {
-  websocket._readyState = WebSocket.CLOSING;
+  websocket._readyState = CLOSING;
   websocket._errorEmitted = true;
   websocket.emit('error', error);
   websocket.emitClose();
@@ -339,7 +341,7 @@ function emitErrorAndClose(websocket, error) {
 
 // 'error' comes from the socket's error and 'close' from its close, as with ws.
 function failWithSocket(websocket, socket, message) {
-  websocket._readyState = WebSocket.CLOSING;
+  websocket._readyState = CLOSING;
   socket.once('error', (error) => {
     websocket._errorEmitted = true;
     websocket.emit('error', error);
@@ -355,7 +357,7 @@ function giveUp(request) {
 }
 
 function fail(websocket, request, message) {
-  websocket._readyState = WebSocket.CLOSING;
+  websocket._readyState = CLOSING;
   const error = new Error(message);
   Error.captureStackTrace(error, fail);
   giveUp(request);

@@ -189,6 +189,11 @@ class WebSocketServer extends EventEmitter {
   }
 }
 
+const OWN_METHODS = {
+  completeUpgrade: WebSocketServer.prototype.completeUpgrade,
+  handleUpgrade: WebSocketServer.prototype.handleUpgrade
+};
+
 /**
  * Native port mode, unless the process is a cluster worker, the port is no plain number, or only
  * Node's zlib can compress as the options ask.
@@ -205,7 +210,8 @@ function listen(wss, options, callback) {
   }
   const listener = new NativeListener((request, transport) => {
     const emit = (websocket) => wss.emit('connection', websocket, request);
-    const { completeUpgrade, handleUpgrade } = WebSocketServer.prototype;
+    // Whoever puts a method of his own there, on the prototype too, is to be called.
+    const { completeUpgrade, handleUpgrade } = OWN_METHODS;
     if (wss.handleUpgrade !== handleUpgrade || wss.completeUpgrade !== completeUpgrade) {
       wss.handleUpgrade(request, request.socket, Buffer.alloc(0), emit);
       return;

@@ -21,7 +21,10 @@ const {
   READY_STATES,
   kStatusCode
 } = require('./constants');
+const { ownCallback } = require('./pending-writes');
 const { byteLengthOf, checkControlPayload, closePayload, toPayload } = require('./send-data');
+const { openTransport } = require('./transports');
+const client = require('./websocket-client');
 
 const { CONTINUATION, TEXT, BINARY, CLOSE, PING, PONG } = OPCODES;
 
@@ -56,6 +59,7 @@ class WebSocket extends EventEmitter {
     this._fragmenting = false;
     this._paused = false;
     this._pendingPongs = 0;
+    this._pongWritten = null;
     this._protocol = '';
     this._readyState = CONNECTING;
     this._transport = null;
@@ -376,7 +380,8 @@ class WebSocket extends EventEmitter {
       return;
     }
     this._pendingPongs++;
-    this.pong(data, !this._isServer, () => this._pendingPongs--);
+    if (this._pongWritten === null) this._pongWritten = ownCallback(() => this._pendingPongs--);
+    this.pong(data, !this._isServer, this._pongWritten);
   }
 
   _onPong(data) {
@@ -510,7 +515,3 @@ for (const name of [
 mixInto(WebSocket.prototype);
 
 module.exports = WebSocket;
-
-// These need the class only when they run.
-const client = require('./websocket-client');
-const { openTransport } = require('./transports');

@@ -68,12 +68,17 @@ test('what was sent before process.exit() arrives', async () => {
 test('a SIGTERM handler can say good-bye', async () => {
   await withServer(async (wss, url) => {
     const script = `const ws = new WebSocket(process.argv[1]);
-      process.on('SIGTERM', () => { ws.send('bye'); process.exit(); });`;
+      process.on('SIGTERM', () => { ws.send('bye'); process.exit(); });
+      ws.on('open', () => ws.send('ready'));`;
     const { child, ended } = run(script, [url]);
     const [websocket] = await once(wss, 'connection');
-    child.kill('SIGTERM');
-    const [data] = await once(websocket, 'message');
-    expect(data.toString()).toBe('bye');
+    const got = [];
+    websocket.on('message', (data) => {
+      got.push(String(data));
+      if (got.length === 1) child.kill('SIGTERM');
+    });
+    await once(websocket, 'close');
+    expect(got).toEqual(['ready', 'bye']);
     expect((await ended).code).toBe(0);
   });
 });

@@ -5,6 +5,9 @@
 const path = require('path');
 const { spawn } = require('child_process');
 
+// A program that hangs ends before the test that waits for it does.
+const LIMIT = 50000;
+
 const ROOT = path.join(__dirname, '..', '..');
 
 /**
@@ -12,17 +15,24 @@ const ROOT = path.join(__dirname, '..', '..');
  *
  * @param {String} script
  * @param {String[]} [args] Its process.argv from index 1 on
+ * @param {Object} [env] Environment variables to add
  * @return {{child: ChildProcess, ended: Promise<{code: Number, signal: String, out: String,
  *     err: String}>}}
  */
-function run(script, args = []) {
+function run(script, args = [], env = {}) {
   const source = `const WebSocket = require(${JSON.stringify(ROOT)});\n${script}`;
-  const child = spawn(process.execPath, ['-e', source, '--', ...args]);
+  const child = spawn(process.execPath, ['-e', source, '--', ...args], {
+    env: { ...process.env, ...env }
+  });
+  const limit = setTimeout(() => child.kill('SIGKILL'), LIMIT);
   const output = { out: '', err: '' };
   child.stdout.on('data', (data) => (output.out += data));
   child.stderr.on('data', (data) => (output.err += data));
   const ended = new Promise((resolve) => {
-    child.on('close', (code, signal) => resolve({ code, signal, ...output }));
+    child.on('close', (code, signal) => {
+      clearTimeout(limit);
+      resolve({ code, signal, ...output });
+    });
   });
   return { child, ended };
 }

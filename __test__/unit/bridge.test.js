@@ -37,7 +37,7 @@ describe('the layout that Rust exports', () => {
 
   test('sizes fit each other', () => {
     expect(layout.RECORD_BYTES).toBe(layout.RECORD_WORDS * 4);
-    expect(layout.INLINE_LIMIT).toBeLessThanOrEqual(layout.INBOX_SLAB_BYTES);
+    expect(layout.INLINE_LIMIT).toBeLessThanOrEqual(layout.LANDING_BYTES);
     // A record may be begun just below the limit and still be written whole.
     expect(
       layout.OUTBOX_SUBMIT_BYTES + layout.RECORD_BYTES + layout.OUTBOX_INLINE_LIMIT + 3

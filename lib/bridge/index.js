@@ -1,0 +1,253 @@
+// The door to the reactors: the only folder that reads or writes records.
+//
+// Owns: the lanes of this module registry, the calls from Rust, the listeners, the
+// flush at exit. Runs on: js.
+// INVARIANT: one turn at a time: ticks that come between events start none.
+// Tests: __test__/process, __test__/api.
+
+'use strict';
+
+const { getSystemErrorName } = require('util');
+
+const binding = require('../binding');
+const { Hold, watchHolds } = require('./hold');
+const Lane = require('./lane');
+const layout = require('./layout');
+const rootScope = require('./root-scope');
+
+const { STATUS_IN_TURN } = layout;
+
+// How long process.exit() may wait for bytes to be written, in milliseconds.
+const EXIT_FLUSH_LIMIT = 200;
+const LISTENER_IDS = 65536;
+
+// Bun's event loop is not libuv, whatever its symbols say.
+const LOOP_USABLE = process.versions.bun === undefined;
+
+let native;
+let lanes = [];
+let draining = false;
+let turns = 0;
+let nextLane = 0;
+let nextListener = 0;
+let bell = 'down';
+let news = false;
+const listeners = new Map();
+
+const door = {
+  /** Events were delivered by a call of this thread. */
+  onNews() {
+    if (news) return;
+    news = true;
+    process.nextTick(drain);
+  },
+
+  /** An upgrade request; `false` if its listener is gone. */
+  onUpgrade(id, ...request) {
+    const listener = listeners.get(id);
+    if (listener === undefined) return false;
+    listener.inScope(listener.onUpgrade, ...request);
+    return true;
+  }
+};
+
+/** The number in what Rust says of an error of the operating system. */
+function errnoOf(error) {
+  const match = /\(os error (\d+)\)/.exec(error.message);
+  return match === null ? -1 : Number(match[1]);
+}
+
+/** Makes the reactors with the first use. Throws if the process has no descriptor left. */
+function start() {
+  if (native !== undefined) return;
+  native = new binding.Bridge(turn, LOOP_USABLE);
+  lanes = Array.from({ length: native.laneCount }, (_, index) => new Lane(native, index, door));
+}
+
+/** Called by the inline driver with what a turn brought. What handlers wrote it submits itself. */
+function turn(index, drained) {
+  turns++;
+  draining = true;
+  try {
+    lanes[index].arrivals.dispatch(drained);
+  } finally {
+    draining = false;
+  }
+}
+
+// Called when the doorbell rings: a worker has news. What a handler throws passes through here to
+// uncaughtException; what is left of the batch is delivered in a callback of its own.
+function drain() {
+  // Within a turn the records of handlers are submitted at its end.
+  const outermost = !draining && lanes.every((lane) => lane.status[STATUS_IN_TURN] === 0);
+  const before = draining;
+  let finished = false;
+
+  news = false;
+  native.answer();
+  turns++;
+  draining = true;
+  if (outermost) setInTurn(1);
+  try {
+    let more = false;
+    for (const lane of lanes) more = lane.arrivals.drain() || more;
+    finished = !more;
+  } finally {
+    draining = before;
+    if (outermost) {
+      setInTurn(0);
+      for (const lane of lanes) lane.submit();
+    }
+    if (!finished) setImmediate(drain);
+  }
+}
+
+function setInTurn(value) {
+  for (const { status } of lanes) status[STATUS_IN_TURN] = value;
+}
+
+function onExit() {
+  native.flush(EXIT_FLUSH_LIMIT);
+  // Listeners that come after this one may send, too, and there will be no other tick.
+  for (const lane of lanes) lane.setEager();
+}
+
+watchHolds((wanted) => {
+  if (wanted === bell) return;
+  start();
+  if (bell === 'down') process.on('exit', onExit);
+  if (wanted === 'down') {
+    process.removeListener('exit', onExit);
+    native.close();
+  } else {
+    native.open(drain, wanted === 'referenced');
+  }
+  bell = wanted;
+});
+
+/**
+ * The lane for the next connection that this thread brings along.
+ *
+ * @return {Lane}
+ */
+function chooseLane() {
+  start();
+  nextLane = (nextLane + 1) % lanes.length;
+  return lanes[nextLane];
+}
+
+/**
+ * Hands a descriptor to a reactor.
+ *
+ * @param {Lane} lane
+ * @param {{slot: Number, generation: Number}} id From `lane.reserve()`
+ * @param {Number} fd
+ * @param {Uint32Array} settings
+ * @param {Uint8Array} preface Bytes to write first
+ * @param {Uint8Array} initial Bytes that were read already
+ * @throws {Error} If the descriptor cannot be duplicated or watched; nothing has changed then
+ */
+function adopt(lane, id, fd, settings, preface, initial) {
+  lane.submit();
+  const errno = native.adopt(lane.index, id.slot, id.generation, fd, settings, preface, initial);
+  if (errno === 0) return;
+  const code = errno > 0 ? getSystemErrorName(-errno) : 'EUNKNOWN';
+  throw Object.assign(new Error(`adopt ${code}`), { errno: -errno, code, syscall: 'adopt' });
+}
+
+/**
+ * Listens natively.
+ *
+ * @param {Object} listener Receives `onUpgrade(lane, slot, generation, head)` and `onUnlistened()`
+ * @param {{address: String, port: Number, backlog: Number, ipv6Only: Boolean}} options
+ * @return {{id: Number, errno: Number, address: String, port: Number, family: String}}
+ */
+function listen(listener, { address, port, backlog, ipv6Only }) {
+  try {
+    start();
+  } catch (error) {
+    return { id: -1, errno: errnoOf(error), address: '', port: 0, family: '' };
+  }
+  while (listeners.has(nextListener)) nextListener = (nextListener + 1) % LISTENER_IDS;
+  const id = nextListener;
+  const outcome = native.listen(id, address, port, backlog, ipv6Only);
+  if (outcome.errno === 0) {
+    listeners.set(id, listener);
+    // Not soon again: requests of a listener that was closed may still be on their way.
+    nextListener = (nextListener + 1) % LISTENER_IDS;
+  }
+  return { id, ...outcome };
+}
+
+/**
+ * Stops listening: the port is free when this returns. `onUnlistened` follows, after the requests
+ * that had arrived.
+ *
+ * @param {Number} id
+ */
+function unlisten(id) {
+  native.unlisten(id);
+  process.nextTick(forgetListener, id);
+}
+
+function forgetListener(id) {
+  if (lanes.some((lane) => lane.arrivals.active)) {
+    setImmediate(forgetListener, id);
+    return;
+  }
+  try {
+    drain();
+  } finally {
+    const listener = listeners.get(id);
+    listeners.delete(id);
+    listener.onUnlistened();
+  }
+}
+
+/**
+ * The addresses of a TCP connection, or null once it is gone.
+ *
+ * @param {Lane} lane
+ * @param {Number} slot
+ * @param {Number} generation
+ * @return {?Object}
+ */
+function addresses(lane, slot, generation) {
+  return native.addresses(lane.index, slot, generation);
+}
+
+/**
+ * Who drives the reactors of this thread just now.
+ *
+ * @return {Array<String>} 'inline' or 'worker' for each, none before the first use
+ */
+function drivers() {
+  return lanes.map((lane) => native.driver(lane.index));
+}
+
+/**
+ * Changes the driver at once, for tests. The policy goes on from there.
+ *
+ * @param {String} driver 'inline' or 'worker'
+ * @return {Boolean} Whether there is such a choice
+ */
+function handTo(driver) {
+  start();
+  return native.handTo(driver);
+}
+
+module.exports = {
+  Hold,
+  acceptKey: binding.acceptKey,
+  addresses,
+  adopt,
+  chooseLane,
+  currentTurn: () => turns,
+  drivers,
+  handTo,
+  isDraining: () => draining,
+  layout,
+  listen,
+  rootScope,
+  unlisten
+};

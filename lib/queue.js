@@ -1,0 +1,47 @@
+// A first-in first-out queue whose ends cost the same, however long it is. Runs on: js.
+
+'use strict';
+
+// From here on the part that was taken is cut off once it is the larger one.
+const MANY = 1024;
+
+class Queue {
+  constructor() {
+    this._items = [];
+    this._first = 0;
+  }
+
+  /** @type {Number} */
+  get length() {
+    return this._items.length - this._first;
+  }
+
+  /** @param {*} item */
+  push(item) {
+    this._items.push(item);
+  }
+
+  /** The first item, which stays, or undefined. */
+  peek() {
+    return this._items[this._first];
+  }
+
+  /** Takes the first item; undefined if there is none. */
+  shift() {
+    const { _items: items, _first: first } = this;
+    if (first === items.length) return undefined;
+    const item = items[first];
+    items[first] = undefined;
+    this._first = first + 1;
+    if (this._first === items.length) {
+      this._items = [];
+      this._first = 0;
+    } else if (this._first >= MANY && this._first * 2 >= items.length) {
+      this._items = items.slice(this._first);
+      this._first = 0;
+    }
+    return item;
+  }
+}
+
+module.exports = Queue;
