@@ -1,14 +1,18 @@
-// Builds the native addon into lib/native, if its sources are newer than it.
-// --force builds in any case.
+// Builds the native addon for this machine into lib/native, if its sources are
+// newer than it. --force builds in any case. What is published is built by
+// release/prebuild.js.
 
 'use strict';
 
-const { existsSync, readdirSync, statSync } = require('fs');
+const { copyFileSync, existsSync, mkdirSync, readdirSync, renameSync, statSync } = require('fs');
 const path = require('path');
 
-const { ROOT, installPackages, requireTools, run, stop } = require('./run');
+const { ROOT, installPackages, libraryName, requireTools, run, stop } = require('./run');
+const { currentTarget } = require('../lib/loading/load');
+const { fileName } = require('../lib/loading/targets');
 
-const OUTPUT = path.join('lib', 'native');
+const TARGET_FOLDER = path.resolve(ROOT, process.env.CARGO_TARGET_DIR || 'target');
+const ADDON = path.join(ROOT, 'lib', 'native', fileName(currentTarget()));
 const SOURCES = ['Cargo.toml', 'Cargo.lock', 'src', 'napi'];
 
 function newest(file) {
@@ -18,11 +22,8 @@ function newest(file) {
 }
 
 function isUpToDate() {
-  const directory = path.join(ROOT, OUTPUT);
-  if (!existsSync(directory)) return false;
-  const addons = readdirSync(directory).filter((name) => name.endsWith('.node'));
-  if (addons.length === 0) return false;
-  const built = Math.min(...addons.map((name) => newest(path.join(directory, name))));
+  if (!existsSync(ADDON)) return false;
+  const built = newest(ADDON);
   return SOURCES.every((source) => newest(path.join(ROOT, source)) <= built);
 }
 
@@ -34,15 +35,12 @@ function build() {
     return;
   }
   console.log('Building the native addon (a first build takes about a minute) …');
-  const napi = path.join(ROOT, 'node_modules', '@napi-rs', 'cli', 'dist', 'cli.js');
-  const built = run(process.execPath, [
-    napi,
-    'build',
-    ...['--platform', '--release', '--no-js'],
-    ...['--manifest-path', path.join('napi', 'Cargo.toml')],
-    ...['--output-dir', OUTPUT]
-  ]);
+  const built = run('cargo', ['build', '--release', '--package', 'ferrows-napi']);
   if (!built) stop('The native addon could not be built.');
+  mkdirSync(path.dirname(ADDON), { recursive: true });
+  copyFileSync(path.join(TARGET_FOLDER, 'release', libraryName(process.platform)), `${ADDON}.new`);
+  // A new file: processes that have the old one loaded keep it.
+  renameSync(`${ADDON}.new`, ADDON);
 }
 
 build();

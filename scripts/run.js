@@ -39,6 +39,17 @@ function answers(command) {
   return spawnSync(command, ['--version'], { shell: process.platform === 'win32' }).status === 0;
 }
 
+/**
+ * What Cargo calls the addon.
+ *
+ * @param {String} platform As process.platform
+ * @return {String}
+ */
+function libraryName(platform) {
+  if (platform === 'win32') return 'ferrows.dll';
+  return platform === 'darwin' ? 'libferrows.dylib' : 'libferrows.so';
+}
+
 /** Ends the process with one line if a tool is missing. */
 function requireTools() {
   const major = Number(process.versions.node.split('.')[0]);
@@ -65,4 +76,4 @@ function stop(message) {
   process.exit(1);
 }
 
-module.exports = { ROOT, installPackages, requireTools, run, stop };
+module.exports = { ROOT, installPackages, libraryName, requireTools, run, stop };
