@@ -1,6 +1,6 @@
 // The native addon's exports.
 //
-// Called by bridge.js and whatever needs the codec. Runs on: js, once per module
+// Called by bridge/ and whatever needs the codec. Runs on: js, once per module
 // registry. How the addon is found: loading/load.js.
 
 'use strict';

@@ -92,12 +92,14 @@ class NativeInbound {
   /** Called by the bridge. */
   onMessage(data, isBinary) {
     if (this._isStopped()) return;
+    this._transport.touch();
     if (this._passes(EVENT_MESSAGE)) this._deliver(EVENT_MESSAGE, isBinary, data);
     else this._held.hold(EVENT_MESSAGE, isBinary, data);
   }
 
   /** Called by the bridge for everything but messages. */
   onEvent(tag, aux, data) {
+    this._transport.touch();
     if (tag === EVENT_WRITTEN) this._transport.onWritten(data);
     else if (tag === EVENT_GONE) this._transport.onGone(data);
     else if (this._isStopped()) return;

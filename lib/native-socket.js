@@ -87,6 +87,11 @@ class NativeSocket extends Duplex {
     return this;
   }
 
+  /** As net.Socket's: traffic puts the time-out off. */
+  _unrefTimer() {
+    if (this._timer) this._timer.refresh();
+  }
+
   /** Lets the connection keep the process alive. */
   ref() {
     this.transport.referenced = true;
@@ -109,7 +114,7 @@ class NativeSocket extends Duplex {
   _read() {}
 
   _write(chunk, encoding, callback) {
-    if (this._timer) this._timer.refresh();
+    this._unrefTimer();
     this.transport.raw(chunk, callback);
   }
 

@@ -169,6 +169,7 @@ class NativeTransport {
       if (!this._await(callback)) return;
     }
     if (this.gone) return;
+    this.touch();
     const length = this.lane.write(word, this.slot, this.generation, data);
     this._queued += length + (length < 126 ? 2 : length < 65536 ? 4 : 10) + (mask ? 4 : 0);
     if (typeof data === 'string' && !mask && length !== data.length) {
@@ -287,6 +288,12 @@ class NativeTransport {
     if (callback !== null) callback();
   }
 
+  /** Traffic puts the time-out of the socket off, if somebody has set one. */
+  touch() {
+    const { _socket: socket } = this;
+    if (socket !== null && socket.timeout > 0) socket._unrefTimer();
+  }
+
   /** Called by the inbound half: the bytes of so many acknowledged commands are written. */
   onWritten(count) {
     this._writes.complete(count);
@@ -295,8 +302,9 @@ class NativeTransport {
   /** Called by the inbound half: the socket is closed. */
   onGone(errno) {
     this._forget();
-    // One tick later, so that failed callbacks come first and a throwing listener harms nobody.
-    process.nextTick(conclude, this, errno);
+    // At the end of the loop's iteration, where Node closes sockets: failed callbacks come first, and
+    // what JavaScript began before is as far as it would be with ws.
+    setImmediate(conclude, this, errno);
   }
 
   _forget() {

@@ -1,4 +1,4 @@
-//! The class through which `lib/bridge.js` reaches the reactors.
+//! The class through which `lib/bridge/` reaches the reactors.
 //!
 //! Owns: one environment's fleet, the landings of its lanes, the seam of the
 //! inline driver. Runs on: js.

@@ -1,4 +1,4 @@
-//! The shape of records, shared with `lib/bridge.js`.
+//! The shape of records, shared with `lib/bridge/`.
 //!
 //! Owns: record tags, flags, word offsets and sizes. JavaScript receives these
 //! numbers from `napi/` at load time and never retypes them.

@@ -1,11 +1,11 @@
-//! The bridge between a JavaScript thread and the I/O workers: records in
-//! batches, never one call per message.
+//! The bridge between a JavaScript thread and its reactors: records in batches,
+//! never one call per message.
 //!
 //! One [`Environment`] stands for one instance of the JavaScript facade. It has
-//! one [`Lane`] to each worker; a lane is an outbox (commands towards the
-//! worker), an inbox (events towards JavaScript) and a few shared status words.
-//! The bridge knows neither tokio nor Node-API: the worker side wakes through a
-//! [`std::task::Waker`], the JavaScript side through a [`Ring`].
+//! one [`Lane`] to each reactor; a lane is a command slab and an [`Outbox`] (towards
+//! the reactor), an [`Inbox`] (events towards JavaScript) and a few shared status
+//! words. The bridge knows neither tokio nor Node-API: JavaScript is told through a
+//! [`Ring`].
 
 mod block;
 mod budget;
