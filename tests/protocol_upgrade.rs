@@ -1,6 +1,7 @@
-//! Requests, and what Node 20's HTTP server made of each of them.
+//! Requests, and what Node's HTTP server made of each of them: versions 20 and 24, which agree unless
+//! a test says otherwise.
 
-use ferrows_core::protocol::upgrade::{Conversation, Head, MAX_HEADER_SIZE, Turn, layout};
+use ferrows_core::protocol::upgrade::{Conversation, Head, Llhttp, Rules, Turn, layout};
 
 const DATE: &str = "Mon, 23 Nov 2026 09:54:38 GMT";
 
@@ -16,9 +17,19 @@ enum Outcome {
 }
 use Outcome::{Answered, Partial, Silent};
 
-/// Splits the bytes at each multiple of `size` and plays the listener.
+/// As all generations see it.
 fn outcome(bytes: &[u8], size: usize) -> Outcome {
-    let mut conversation = Conversation::new(MAX_HEADER_SIZE);
+    let outcome = outcome_with(Llhttp::V9_3, bytes, size);
+    assert_eq!(outcome_with(Llhttp::V9_4, bytes, size), outcome);
+    outcome
+}
+
+/// Splits the bytes at each multiple of `size` and plays the listener.
+fn outcome_with(llhttp: Llhttp, bytes: &[u8], size: usize) -> Outcome {
+    let mut conversation = Conversation::new(Rules {
+        llhttp,
+        ..Rules::default()
+    });
     let mut answers = Vec::new();
     for (index, chunk) in bytes.chunks(size).enumerate() {
         match conversation.handle_bytes(chunk, || DATE.to_owned(), &mut answers) {
@@ -45,12 +56,17 @@ fn status_codes(answers: &[u8]) -> Vec<u16> {
         .collect()
 }
 
-/// Gives the bytes whole, in pieces and one by one.
 fn check(bytes: impl AsRef<[u8]>, expect: Outcome) {
-    let bytes = bytes.as_ref();
+    check_with(Llhttp::V9_3, bytes.as_ref(), &expect);
+    check_with(Llhttp::V9_4, bytes.as_ref(), &expect);
+}
+
+/// Gives the bytes whole, in pieces and one by one.
+fn check_with(llhttp: Llhttp, bytes: &[u8], expect: &Outcome) {
     let shown = String::from_utf8_lossy(&bytes[..bytes.len().min(200)]).into_owned();
     for size in [bytes.len().max(1), 7, 2, 1] {
-        assert_eq!(outcome(bytes, size), expect, "{size} at a time: {shown:?}");
+        let actual = outcome_with(llhttp, bytes, size);
+        assert_eq!(&actual, expect, "{llhttp:?}, {size} at a time: {shown:?}");
     }
 }
 
@@ -71,10 +87,20 @@ fn too_large() -> Outcome {
 }
 
 fn check_upgrade(bytes: &str) -> Head {
-    let Outcome::Upgrade(head, rest) = outcome(bytes.as_bytes(), bytes.len()) else {
-        panic!("an upgrade: {bytes:?}");
+    let head = check_upgrade_with(Llhttp::V9_3, bytes);
+    assert_eq!(check_upgrade_with(Llhttp::V9_4, bytes), head);
+    head
+}
+
+fn check_upgrade_with(llhttp: Llhttp, bytes: &str) -> Head {
+    let Outcome::Upgrade(head, rest) = outcome_with(llhttp, bytes.as_bytes(), bytes.len()) else {
+        panic!(
+            "{llhttp:?}, an upgrade: {:?}",
+            bytes.get(..200).unwrap_or(bytes)
+        );
     };
-    check(bytes, Outcome::Upgrade(head.clone(), rest));
+    let expect = Outcome::Upgrade(head.clone(), rest);
+    check_with(llhttp, bytes.as_bytes(), &expect);
     head
 }
 
@@ -246,7 +272,7 @@ fn bodies_are_skipped() {
         "11111111111111111",
     ] {
         let bytes = format!("{}{body}", post(chunked));
-        let mut conversation = Conversation::new(MAX_HEADER_SIZE);
+        let mut conversation = Conversation::new(Rules::default());
         let mut answers = Vec::new();
         let head = &bytes.as_bytes()[..bytes.len() - body.len()];
         let date = || DATE.to_owned();
@@ -289,6 +315,22 @@ fn sizes_are_counted_as_node_counts() {
     check("\r\n".repeat(20_000), Partial);
     let spaced = format!("GET{}/ HTTP/1.1\r\nHost: a\r\n\r\n", " ".repeat(40_000));
     check(spaced, kept());
+
+    // A digit that is too much is counted; trailers are, until the next request.
+    let length = "Content-Length: 18446744073709551616\r\n"; // 34 bytes
+    let filled = |size: usize| get(&format!("X: {}\r\n{length}", "a".repeat(size)));
+    check(filled(16_376 - 34), bad());
+    check(filled(16_377 - 34), too_large());
+    let chunked = post("Transfer-Encoding: chunked\r\n");
+    let trailer = |size: usize| format!("{chunked}0\r\nX: {}\r\n\r\n", "a".repeat(size));
+    check(trailer(16_382), kept());
+    let long = trailer(16_383);
+    assert_eq!(
+        outcome(long.as_bytes(), 100),
+        Answered(vec![426, 431], false)
+    );
+    let next = get(&format!("X: {}\r\n", "a".repeat(16_376)));
+    check(trailer(1_000) + &next, Answered(vec![426, 426], true));
 }
 
 #[test]
@@ -320,7 +362,7 @@ fn expectations() {
 #[test]
 fn what_follows_an_answer() {
     let later = |first: &str, second: &str| {
-        let mut conversation = Conversation::new(MAX_HEADER_SIZE);
+        let mut conversation = Conversation::new(Rules::default());
         let mut answers = Vec::new();
         let date = || DATE.to_owned();
         let turn = conversation.handle_bytes(first.as_bytes(), date, &mut answers);
@@ -351,7 +393,7 @@ fn what_follows_an_answer() {
 #[test]
 fn ends_and_timeouts() {
     let play = |bytes: &str| {
-        let mut conversation = Conversation::new(MAX_HEADER_SIZE);
+        let mut conversation = Conversation::new(Rules::default());
         let date = || DATE.to_owned();
         let turn = conversation.handle_bytes(bytes.as_bytes(), date, &mut Vec::new());
         assert_eq!(turn, Turn::Waits);
@@ -364,8 +406,8 @@ fn ends_and_timeouts() {
     assert_eq!(play("\r\n"), (vec![], vec![408]));
     assert_eq!(play("GE"), (vec![400], vec![408]));
     assert_eq!(play(&get("")), (vec![], vec![]));
-    assert_eq!(play(&format!("{}G", get(""))), (vec![400], vec![]));
-    assert_eq!(play(&post("Content-Length: 5\r\n")), (vec![400], vec![]));
+    assert_eq!(play(&format!("{}G", get(""))), (vec![400], vec![408]));
+    assert_eq!(play(&post("Content-Length: 5\r\n")), (vec![400], vec![408]));
 }
 
 #[test]
@@ -399,13 +441,50 @@ fn other_blanks_stay_in_a_value() {
 }
 
 #[test]
-fn headers_above_nodes_number_are_dropped() {
-    let lines = "a:\r\n".repeat(1_400);
-    let head = check_upgrade(&get(&format!(
-        "{lines}Connection: upgrade\r\nUpgrade: x\r\n"
-    )));
+fn headers_above_nodes_number_are_dropped_or_too_many() {
+    let upgrade = "Connection: upgrade\r\nUpgrade: x\r\n";
+    let many = get(&format!("{}{upgrade}", "a:\r\n".repeat(1_400)));
+    let head = check_upgrade_with(Llhttp::V9_3, &many);
     assert_eq!(head.headers().count(), 1_023);
     assert_eq!(head.values(b"a").count(), layout::MAX_PARSED - 1); // the other is Host
+    check_with(Llhttp::V9_4, many.as_bytes(), &too_large());
+
+    check_upgrade(&get(&format!("{upgrade}{}", "a:\r\n".repeat(997))));
+    let one_more = get(&format!("{upgrade}{}", "a:\r\n".repeat(998)));
+    check_with(Llhttp::V9_4, one_more.as_bytes(), &too_large());
+    // Trailers are not counted.
+    let trailers = "a:\r\n".repeat(1_400);
+    let chunked = post("Transfer-Encoding: chunked\r\n");
+    check(format!("{chunked}0\r\n{trailers}\r\n"), kept());
+}
+
+#[test]
+fn tabs_after_words_with_a_meaning() {
+    for (lines, old, new) in [
+        ("Content-Length: 0\t\r\n", bad(), kept()),
+        ("Content-Length: 0 \t \r\n", bad(), kept()),
+        ("Connection: close\t\r\n", kept(), closed()),
+        ("Connection: close\t, x\r\n", kept(), closed()),
+        ("Connection: close\tx\r\n", kept(), kept()),
+    ] {
+        check_with(Llhttp::V9_3, get(lines).as_bytes(), &old);
+        check_with(Llhttp::V9_4, get(lines).as_bytes(), &new);
+    }
+    check(
+        get("Content-Length:\t0\r\nConnection:\tclose\r\n"),
+        closed(),
+    );
+    // Another coding, so that the length is not known.
+    let chunked = get("Transfer-Encoding: chunked\t\r\n") + "0";
+    check(chunked, Answered(vec![426], false));
+}
+
+#[test]
+fn an_empty_transfer_encoding() {
+    for lines in ["Transfer-Encoding:\r\n", "Transfer-Encoding: \t\r\n"] {
+        check_with(Llhttp::V9_3, get(lines).as_bytes(), &kept());
+        check_with(Llhttp::V9_4, get(lines).as_bytes(), &bad());
+    }
 }
 
 #[test]

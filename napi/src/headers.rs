@@ -3,7 +3,7 @@
 //! Called by `lib/extension.js` and `lib/subprotocol.js`, which make objects and errors of what
 //! comes out, and by tests. Runs on: js.
 
-use ferrows_core::protocol::upgrade::{self, Conversation, GrammarError, Turn};
+use ferrows_core::protocol::upgrade::{self, Conversation, GrammarError, Llhttp, Rules, Turn};
 use napi::bindgen_prelude::Buffer;
 use napi_derive::napi;
 
@@ -83,6 +83,35 @@ pub fn is_utf8(bytes: &[u8]) -> bool {
     ferrows_core::protocol::is_utf8(bytes)
 }
 
+/// What the running Node makes of requests, see `lib/http-rules.js`.
+#[napi(object)]
+pub struct HttpRules {
+    /// `http.maxHeaderSize`.
+    pub max_header_size: u32,
+    /// Major version of its parser.
+    pub llhttp_major: u32,
+    /// Minor version of its parser.
+    pub llhttp_minor: u32,
+}
+
+impl From<HttpRules> for Rules {
+    fn from(rules: HttpRules) -> Self {
+        Self {
+            max_header_size: rules.max_header_size as usize,
+            llhttp: Llhttp::of(rules.llhttp_major, rules.llhttp_minor),
+        }
+    }
+}
+
+/// How a peer's part of a conversation ends.
+#[napi(string_enum = "lowercase")]
+pub enum Ending {
+    /// The peer ends its side.
+    End,
+    /// The peer takes too long.
+    Timeout,
+}
+
 /// What a listener makes of a peer's bytes.
 #[napi(object)]
 pub struct Conversed {
@@ -97,10 +126,15 @@ pub struct Conversed {
 }
 
 /// Plays a listener's side of a conversation up to an upgrade request, for tests: each chunk
-/// arrives by itself, and after the last the peer may end its side.
+/// arrives by itself.
 #[napi]
-pub fn converse(chunks: Vec<&[u8]>, max_header_size: u32, date: String, ends: bool) -> Conversed {
-    let mut conversation = Conversation::new(max_header_size as usize);
+pub fn converse(
+    chunks: Vec<&[u8]>,
+    rules: HttpRules,
+    date: String,
+    ending: Option<Ending>,
+) -> Conversed {
+    let mut conversation = Conversation::new(rules.into());
     let mut conversed = Conversed {
         answers: Vec::with_capacity(chunks.len()),
         head: None,
@@ -121,9 +155,12 @@ pub fn converse(chunks: Vec<&[u8]>, max_header_size: u32, date: String, ends: bo
         }
         return conversed;
     }
-    if ends {
+    if let Some(ending) = ending {
         let mut answers = Vec::new();
-        conversation.handle_end(&mut answers);
+        match ending {
+            Ending::End => conversation.handle_end(&mut answers),
+            Ending::Timeout => conversation.handle_timeout(&mut answers),
+        }
         conversed.answers.push(answers.into());
         conversed.over = true;
     }

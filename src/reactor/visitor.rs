@@ -11,7 +11,7 @@ use std::time::{Duration, SystemTime};
 use super::network::{Ready, Socket};
 use super::resources::Resources;
 use super::timers::TimerKey;
-use crate::protocol::upgrade::{Conversation, Head, MAX_HEADER_SIZE, Turn};
+use crate::protocol::upgrade::{Conversation, Head, Rules, Turn};
 
 /// Node's `headersTimeout`: a head must be complete this long after its connection began.
 pub(crate) const HEAD_TIMEOUT: Duration = Duration::from_secs(60);
@@ -82,7 +82,7 @@ impl<S: Socket> Visitor<S> {
                 writable: true,
                 error: false,
             },
-            conversation: Conversation::new(MAX_HEADER_SIZE),
+            conversation: Conversation::new(Rules::default()),
             answer: Vec::new(),
             written: 0,
             next: Next::Read,

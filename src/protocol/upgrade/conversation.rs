@@ -8,12 +8,9 @@
 
 use super::head::Head;
 use super::response;
+use super::rules::Rules;
 use super::scan::{Fault, Scan, Scanner};
 use super::words::CONNECT;
-
-/// Node's default for `maxHeaderSize`: a head whose target, header names and header values come
-/// to as many bytes is too large. Nothing else of a head is kept.
-pub const MAX_HEADER_SIZE: usize = 16 * 1024;
 
 /// A connection over which no upgrade was asked for yet.
 ///
@@ -47,11 +44,11 @@ pub enum Turn {
 }
 
 impl Conversation {
-    /// A conversation before its first byte. `max_header_size` is Node's.
+    /// A conversation before its first byte.
     #[must_use]
-    pub fn new(max_header_size: usize) -> Self {
+    pub fn new(rules: Rules) -> Self {
         Self {
-            scanner: Scanner::new(max_header_size),
+            scanner: Scanner::new(rules),
             has_answered: false,
         }
     }
@@ -77,7 +74,7 @@ impl Conversation {
                     return hang_up(first_answer, &[], answers);
                 }
                 Scan::Head(head) if head.is_upgrade => return Turn::Upgrade { head, used },
-                // Behind an answer that says "close" there is no other.
+                // What follows a last answer is read and not answered.
                 Scan::Head(_) if is_over => {}
                 Scan::Head(head) => {
                     is_over = !answer(&head, &date(), answers);
@@ -98,16 +95,16 @@ impl Conversation {
 
     /// Handles that the peer took too long. The connection is to be closed.
     pub fn handle_timeout(&mut self, answers: &mut Vec<u8>) {
-        if !self.has_answered {
+        if !self.is_idle() {
             answers.extend_from_slice(response::REQUEST_TIMEOUT);
         }
     }
 
-    /// Whether a request was answered: from then on the connection is one that Node's
-    /// `keepAliveTimeout` looks after, and before it `headersTimeout`.
+    /// Whether all requests so far were answered: then Node's `keepAliveTimeout` looks after the
+    /// connection, and otherwise `headersTimeout`.
     #[must_use]
-    pub fn has_answered(&self) -> bool {
-        self.has_answered
+    pub fn is_idle(&self) -> bool {
+        self.has_answered && !self.scanner.is_within_message()
     }
 }
 

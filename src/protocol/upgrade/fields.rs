@@ -91,6 +91,10 @@ impl Fields {
                 }
                 self.name_from = message.text.bytes.len();
                 message.size.begin_span();
+                if !self.are_trailers && message.text.header_count() >= message.llhttp.max_headers()
+                {
+                    message.size.exceed();
+                }
                 self.go(State::Name, Step::Again)
             }
             (State::Name, b':') => {
@@ -114,6 +118,9 @@ impl Fields {
             (State::AfterEmpty, b' ' | b'\t') => Err(Fault::Malformed),
             (State::AfterEmpty, _) => match self.special {
                 Some(Special::ContentLength) => Err(Fault::Malformed),
+                Some(Special::TransferEncoding) if !message.llhttp.takes_empty_coding() => {
+                    Err(Fault::Malformed)
+                }
                 _ => self.end_field(message),
             },
             (State::Value(value), _) => self.step_value(value, byte, message),
@@ -192,11 +199,18 @@ impl Fields {
             (Value::Digits, b'0'..=b'9') => {
                 let longer = self.length.checked_mul(10);
                 let longer = longer.and_then(|tens| tens.checked_add(u64::from(byte - b'0')));
-                self.length = longer.ok_or_else(|| message.size.refuse())?;
+                let Some(length) = longer else {
+                    // Node counts the digit that is too much.
+                    message.size.add(1);
+                    return Err(message.size.refuse());
+                };
+                self.length = length;
                 (Value::Digits, Step::Keep)
             }
             (Value::Digits, _) => (Value::AfterDigits, Step::Again),
-            (Value::AfterDigits, b' ') => (Value::AfterDigits, Step::Keep),
+            (Value::AfterDigits, _) if message.llhttp.pads(byte) => {
+                (Value::AfterDigits, Step::Keep)
+            }
             (Value::AfterDigits, b'\r' | b'\n') => {
                 message.facts.content_length = Some(self.length);
                 (Value::Plain, Step::Again)
@@ -243,7 +257,9 @@ impl Fields {
                 self.settle(&mut message.facts);
                 (Value::BeforeOption, Step::Keep)
             }
-            (Value::AfterOption, b' ') => (Value::AfterOption, Step::Keep),
+            (Value::AfterOption, _) if message.llhttp.pads(byte) => {
+                (Value::AfterOption, Step::Keep)
+            }
             (Value::AfterOption, b'\r' | b'\n') => (Value::Plain, Step::Again),
             (Value::AfterOption, _) => {
                 self.said = None;

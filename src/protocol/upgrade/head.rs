@@ -158,6 +158,10 @@ impl HeadText {
         self.range(0, self.method_end)
     }
 
+    pub(super) fn header_count(&self) -> usize {
+        self.headers.len()
+    }
+
     pub(super) fn since(&self, from: usize) -> &[u8] {
         self.bytes.get(from..).unwrap_or_default()
     }

@@ -13,14 +13,16 @@ mod fields;
 mod head;
 mod request_line;
 mod response;
+mod rules;
 mod scan;
 mod subprotocol;
 mod token;
 mod words;
 
-pub use conversation::{Conversation, MAX_HEADER_SIZE, Turn};
+pub use conversation::{Conversation, Turn};
 pub use extension::{ExtensionOffer, parse_extensions};
 pub use head::{Head, layout};
+pub use rules::{Llhttp, Rules};
 pub use subprotocol::parse_subprotocols;
 pub use token::GrammarError;
 

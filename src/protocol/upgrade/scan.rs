@@ -11,6 +11,7 @@ use super::body::Body;
 use super::fields::Fields;
 use super::head::{Head, HeadText};
 use super::request_line::RequestLine;
+use super::rules::{Llhttp, Rules};
 
 /// Why a peer is refused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -53,6 +54,7 @@ pub(super) struct Message {
     pub(super) text: HeadText,
     pub(super) size: Size,
     pub(super) facts: Facts,
+    pub(super) llhttp: Llhttp,
 }
 
 /// What the headers say about the connection and the body.
@@ -102,7 +104,7 @@ pub(super) struct Scanner {
 }
 
 impl Scanner {
-    pub(super) fn new(max_header_size: usize) -> Self {
+    pub(super) fn new(rules: Rules) -> Self {
         Self {
             part: Part::default(),
             message: Message {
@@ -110,8 +112,9 @@ impl Scanner {
                 size: Size {
                     counted: 0,
                     open: None,
-                    limit: max_header_size,
+                    limit: rules.max_header_size,
                 },
+                llhttp: rules.llhttp,
                 facts: Facts::default(),
             },
         }
@@ -246,6 +249,8 @@ impl Message {
     fn begin(&mut self) {
         self.text.clear();
         self.facts = Facts::default();
+        // Of trailers.
+        self.size.restart();
     }
 
     fn keep(&mut self, byte: u8) {
@@ -281,7 +286,7 @@ impl Size {
         self.open = Some(0);
     }
 
-    fn add(&mut self, bytes: usize) {
+    pub(super) fn add(&mut self, bytes: usize) {
         if let Some(open) = &mut self.open {
             *open += bytes;
         }
@@ -301,6 +306,11 @@ impl Size {
             Ok(()) => Fault::Malformed,
             Err(fault) => fault,
         }
+    }
+
+    /// The open span is one too many.
+    pub(super) fn exceed(&mut self) {
+        self.counted = self.limit;
     }
 
     pub(super) fn restart(&mut self) {

@@ -1,0 +1,17 @@
+// Which requests the running Node's HTTP server takes, for those that it never sees.
+//
+// Owns: the version and the limit of Node's parser, as the native one wants them.
+// Used by whoever listens natively. Runs on: js.
+// Tests: __test__/differential/http-head.test.js.
+
+'use strict';
+
+const http = require('http');
+
+/** @return {{llhttpMajor: Number, llhttpMinor: Number, maxHeaderSize: Number}} */
+function httpRules() {
+  const [llhttpMajor, llhttpMinor] = process.versions.llhttp.split('.').map(Number);
+  return { llhttpMajor, llhttpMinor, maxHeaderSize: http.maxHeaderSize };
+}
+
+module.exports = httpRules;
