@@ -7,6 +7,7 @@ const { Duplex } = require('stream');
 const http = require('http');
 
 const binding = require('../../lib/binding');
+const httpRules = require('../../lib/http-rules');
 const upgradeRequest = require('../../lib/upgrade-request');
 
 const FIELDS = [
@@ -86,11 +87,12 @@ class NodeSide {
 /** What our listener does. */
 class OurSide {
   constructor(maxHeaderSize = http.maxHeaderSize) {
-    this.maxHeaderSize = maxHeaderSize;
+    this.rules = { ...httpRules(), maxHeaderSize };
   }
 
-  async play({ chunks, ends }) {
-    const { answers, head, used, over } = binding.converse(chunks, this.maxHeaderSize, 'now', ends);
+  play({ chunks, ends }) {
+    const ending = ends ? 'end' : undefined;
+    const { answers, head, used, over } = binding.converse(chunks, this.rules, 'now', ending);
     const upgrade = head && {
       request: describe(upgradeRequest(head, {})),
       rest: chunks[answers.length - 1].latin1Slice(used)
