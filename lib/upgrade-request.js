@@ -47,6 +47,9 @@ function upgradeRequest(block, transport) {
   request.url = block.latin1Slice(text + method, text + wordOf(block, TARGET));
   request.method = block.latin1Slice(text, text + method);
   request.upgrade = true;
+  // As a server with Node's options leaves them.
+  request.joinDuplicateHeaders = null;
+  request.parser = null;
   // Node's getters fold as many lines as it was told of, and take them from `rawHeaders`.
   request._addHeaderLines(SOME_HEADERS, 2 * Math.min(count, MAX_PARSED));
   Object.defineProperties(request, OWN);
