@@ -10,8 +10,8 @@ const { Buffer } = require('buffer');
 const http = require('http');
 const https = require('https');
 const net = require('net');
-const tls = require('tls');
 const querystring = require('querystring');
+const tls = require('tls');
 const { randomBytes } = require('crypto');
 
 const PerMessageDeflate = require('./permessage-deflate');
@@ -72,7 +72,7 @@ function connect(websocket, address, protocols, options) {
   const url = parseAddress(websocket, address);
   const offered = checkProtocols(protocols);
   const journey = { first: place(url), headers: opts.headers, offered, opts };
-  send(websocket, url, address, journey);
+  send(websocket, address, journey, prepare(websocket, url, journey));
 }
 
 /**
@@ -121,15 +121,24 @@ function splitUnix({ pathname, search }) {
   return { socketPath: full.slice(0, colon), path: full.slice(colon + 1) };
 }
 
-/** Sends the request for one URL of the journey; `base` is what was asked for it. */
-function send(websocket, url, base, journey) {
+/**
+ * Makes the request for one URL of the journey.
+ *
+ * @return {{deflate: ?PerMessageDeflate, key: String, request: http.ClientRequest}}
+ * @throws {Error} What http.request() does not take, and what a connection cannot begin with
+ */
+function prepare(websocket, url, journey) {
   const key = randomBytes(16).toString('base64');
   const deflate = offerFor(journey.opts);
   const options = requestOptions(url, journey, key, deflate);
   if (journey.opts.followRedirects) prepareRedirects(websocket, url, journey, options);
 
-  const { request: makeRequest } = url.protocol === 'wss:' ? https : http;
-  const request = makeRequest(options);
+  const { request } = url.protocol === 'wss:' ? https : http;
+  return { deflate, key, request: request(options) };
+}
+
+/** Sends a request that was prepared; `base` is the address that was asked for. */
+function send(websocket, base, journey, { deflate, key, request }) {
   websocket._req = request;
   if (websocket._redirects > 0) websocket.emit('redirect', websocket.url, request);
   follow(websocket, request, { base, deflate, journey, key });
@@ -178,19 +187,24 @@ function redirect(websocket, request, location, base, journey) {
   }
   giveUp(request);
   let address;
-  let url;
+  let prepared;
   try {
-    try {
-      address = new URL(location, base);
-    } catch {
-      throw new SyntaxError(`Invalid URL: ${location}`);
-    }
-    url = parseAddress(websocket, address);
+    address = resolve(location, base);
+    prepared = prepare(websocket, parseAddress(websocket, address), journey);
   } catch (error) {
+    // COMPAT(ws 8.23): there, what http.request() throws ends the process.
     emitErrorAndClose(websocket, error);
     return;
   }
-  send(websocket, url, address, journey);
+  send(websocket, address, journey, prepared);
+}
+
+function resolve(location, base) {
+  try {
+    return new URL(location, base);
+  } catch {
+    throw new SyntaxError(`Invalid URL: ${location}`);
+  }
 }
 
 function checkProtocols(protocols) {
@@ -264,7 +278,8 @@ function follow(websocket, request, { base, deflate, journey, key }) {
     });
   }
   request.on('error', (error) => {
-    if (request[kAborted]) return;
+    // Also not after the upgrade.
+    if (request[kAborted] || websocket._req !== request) return;
     websocket._req = null;
     emitErrorAndClose(websocket, error);
   });
