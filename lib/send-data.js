@@ -4,6 +4,7 @@
 
 // PERF: the global is an accessor.
 const { Buffer } = require('buffer');
+const { isArrayBuffer, isUint8Array } = require('util').types;
 
 const { isBlob } = require('./send-gate');
 const { EMPTY_BUFFER } = require('./constants');
@@ -20,7 +21,7 @@ const LONGEST_CONTROL = 125;
  */
 function toBuffer(data) {
   if (Buffer.isBuffer(data)) return data;
-  if (data instanceof ArrayBuffer) return Buffer.from(data);
+  if (isArrayBuffer(data)) return Buffer.from(data);
   if (ArrayBuffer.isView(data)) return Buffer.from(data.buffer, data.byteOffset, data.byteLength);
   return Buffer.from(data);
 }
@@ -86,7 +87,7 @@ function closePayload(code, reason) {
     }
     if (typeof reason === 'string') {
       bytes = Buffer.from(reason);
-    } else if (reason instanceof Uint8Array) {
+    } else if (isUint8Array(reason)) {
       bytes = toBuffer(reason);
     } else {
       throw new TypeError('Second argument must be a string or a Uint8Array');
