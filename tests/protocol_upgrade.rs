@@ -379,6 +379,14 @@ fn what_follows_an_answer() {
         outcome(format!("{}{}x", get(""), get("")).as_bytes(), 1000),
         closed()
     );
+    // Only the last request counts, and what waits behind the first answer is dropped.
+    let preface = "PRI /\r\nConnection: keep-alive\r\n\r\n";
+    check(preface, closed());
+    assert_eq!(outcome((get("") + preface).as_bytes(), 1000), closed());
+    assert_eq!(
+        outcome((preface.to_owned() + &get("")).as_bytes(), 1000),
+        Answered(vec![426, 426], true)
+    );
     let two = format!(
         "{}{}rest",
         get(""),

@@ -10,7 +10,7 @@ use super::head::Head;
 use super::response;
 use super::rules::Rules;
 use super::scan::{Fault, Scan, Scanner};
-use super::words::CONNECT;
+use super::words::{CONNECT, PRI};
 
 /// A connection over which no upgrade was asked for yet.
 ///
@@ -63,11 +63,14 @@ impl Conversation {
     ) -> Turn {
         let mut used = 0;
         let mut is_over = false;
+        let mut is_preface = false;
         let mut first_answer = None;
         loop {
             let (more, scan) = self.scanner.scan(chunk.get(used..).unwrap_or_default());
             used += more;
             match scan {
+                // COMPAT(ws 8.23): Node drops who may speak HTTP/2, once what arrived is read.
+                Scan::Partial if is_preface => return hang_up(first_answer, &[], answers),
                 Scan::Partial if is_over => return Turn::Over,
                 Scan::Partial => return Turn::Waits,
                 Scan::Head(head) if head.method() == CONNECT => {
@@ -75,8 +78,9 @@ impl Conversation {
                 }
                 Scan::Head(head) if head.is_upgrade => return Turn::Upgrade { head, used },
                 // What follows a last answer is read and not answered.
-                Scan::Head(_) if is_over => {}
+                Scan::Head(head) if is_over => is_preface = head.method() == PRI,
                 Scan::Head(head) => {
+                    is_preface = head.method() == PRI;
                     is_over = !answer(&head, &date(), answers);
                     first_answer.get_or_insert(answers.len());
                     self.has_answered = true;
