@@ -8,10 +8,14 @@
 
 const http = require('http');
 
+// Other runtimes have parsers of their own.
+const { llhttp = '9.4' } = process.versions;
+const DEFAULT_SIZE = 16384;
+
 /** @return {{llhttpMajor: Number, llhttpMinor: Number, maxHeaderSize: Number}} */
 function httpRules() {
-  const [llhttpMajor, llhttpMinor] = process.versions.llhttp.split('.').map(Number);
-  return { llhttpMajor, llhttpMinor, maxHeaderSize: http.maxHeaderSize };
+  const [llhttpMajor, llhttpMinor] = llhttp.split('.').map(Number);
+  return { llhttpMajor, llhttpMinor, maxHeaderSize: http.maxHeaderSize || DEFAULT_SIZE };
 }
 
 module.exports = httpRules;

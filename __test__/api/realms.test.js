@@ -19,6 +19,7 @@ const PROGRAM = `
   const names = ['process', 'Buffer', 'setTimeout', 'clearTimeout', 'setImmediate', 'queueMicrotask'];
   const outer = Object.fromEntries(names.map((name) => [name, globalThis[name]]));
   const realm = vm.createContext({ ...outer, URL, Blob, AbortController, console });
+  vm.runInContext('globalThis.global = globalThis', realm);
   const loaded = new Map();
 
   function load(file) {

@@ -7,7 +7,7 @@ const http = require('http');
 const net = require('net');
 const path = require('path');
 const { once } = require('events');
-const { execFile } = require('child_process');
+const { execFile, spawn } = require('child_process');
 
 const binding = require('../../lib/binding');
 const httpRules = require('../../lib/http-rules');
@@ -281,5 +281,30 @@ describe('ends', () => {
       seen[name] = all.replace(/^Date: .*\r\n/gm, '');
     }
     expect(seen.ferrows).toBe(seen.ws);
+  });
+});
+
+describe('the limit that Node was given', () => {
+  // Counted are "/", "Host", "a", "X" and the value.
+  const sized = (size) => `GET / HTTP/1.1\r\nHost: a\r\nX: ${'x'.repeat(size - 7)}\r\n\r\n`;
+  const program = `
+    const http = require('http');
+    const wss = new WebSocket.Server({ port: 0, host: '127.0.0.1' }, () => {
+      console.log(JSON.stringify([wss.address().port, http.maxHeaderSize]));
+    });
+  `;
+
+  test.each([1000, 40000])('%d bytes', async (limit) => {
+    const source = `const WebSocket = require(${JSON.stringify(ROOT)});${program}`;
+    const child = spawn(process.execPath, [`--max-http-header-size=${limit}`, '-e', source]);
+    try {
+      const [line] = await once(child.stdout, 'data');
+      const [port, told] = JSON.parse(line);
+      expect(told).toBe(limit);
+      expect(await exchange(port, [sized(limit - 1)], WITH_BODY)).toMatch(/^HTTP\/1\.1 426 /);
+      expect(await exchange(port, [sized(limit)], WITH_BODY)).toMatch(/^HTTP\/1\.1 431 /);
+    } finally {
+      child.kill();
+    }
   });
 });

@@ -10,6 +10,7 @@
 const { getSystemErrorName } = require('util');
 
 const binding = require('../binding');
+const httpRules = require('../http-rules');
 const { Hold, watchHolds } = require('./hold');
 const Lane = require('./lane');
 const layout = require('./layout');
@@ -170,7 +171,7 @@ function listen(listener, { address, port, backlog, ipv6Only }) {
   }
   while (listeners.has(nextListener)) nextListener = (nextListener + 1) % LISTENER_IDS;
   const id = nextListener;
-  const outcome = native.listen(id, address, port, backlog, ipv6Only);
+  const outcome = native.listen(id, address, port, backlog, ipv6Only, httpRules());
   if (outcome.errno === 0) {
     listeners.set(id, listener);
     // Not soon again: requests of a listener that was closed may still be on their way.

@@ -21,6 +21,7 @@ use napi_derive::napi;
 
 use crate::buffers;
 use crate::doorbell;
+use crate::headers::HttpRules;
 use crate::inline::Inline;
 
 /// Local and remote address of a connection.
@@ -331,6 +332,10 @@ impl Bridge {
 
     /// Binds and listens. `id` is the number that upgrade requests will carry.
     #[napi]
+    #[allow(
+        clippy::too_many_arguments,
+        reason = "a JavaScript call, all of it needed"
+    )]
     pub fn listen(
         &self,
         id: u16,
@@ -338,6 +343,7 @@ impl Bridge {
         port: u16,
         backlog: i32,
         ipv6_only: bool,
+        rules: HttpRules,
     ) -> Result<ListenOutcome> {
         let address: IpAddr = address
             .parse()
@@ -349,6 +355,10 @@ impl Bridge {
         };
         let seats = self.shared.fleet.seats();
         let home = self.seat(u32::from(id) % seats.len() as u32)?;
+        let rules = rules.into();
+        for seat in seats {
+            seat.follow(rules);
+        }
         let bound = reactor::bind(options).and_then(|listener| {
             let address = listener.local_addr()?;
             home.listen(listener, id, seats)?;

@@ -21,6 +21,7 @@ use crate::bridge::layout::Head;
 use crate::bridge::{
     Addresses, Block, Command, Environment, Lane, Outbox, Piece, SlotId, WrittenTable,
 };
+use crate::protocol::upgrade::Rules;
 use crate::reactor::{Limits, Reactor, Stream, System, Turn, Waker};
 
 /// A connection that another reactor's listener accepted.
@@ -289,6 +290,11 @@ impl Seat {
         });
         let listener = mio::net::TcpListener::from_std(listener);
         self.held.lock().reactor.listen(listener, id, share)
+    }
+
+    /// JavaScript side: connections that are accepted from now on speak HTTP so.
+    pub fn follow(&self, rules: Rules) {
+        self.held.lock().reactor.follow(rules);
     }
 
     /// JavaScript side: stops listening at once.

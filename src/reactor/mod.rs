@@ -60,6 +60,7 @@ use visitor::{HEAD_TIMEOUT, Visitor};
 
 use crate::bridge::layout::event;
 use crate::bridge::{Addresses, Lane, Settings, SlotId, WrittenTable};
+use crate::protocol::upgrade::Rules;
 
 /// Who uses a number that the network knows.
 #[derive(Debug)]
@@ -210,6 +211,11 @@ impl<N: Network> Reactor<N> {
         Ok(())
     }
 
+    /// Makes listeners read requests so from now on.
+    pub fn follow(&mut self, rules: Rules) {
+        self.resources.rules = rules;
+    }
+
     /// Stops listening at once, if it was here that `id` listened, and drops what of its
     /// connections is not an upgrade request yet.
     pub fn unlisten(&mut self, id: u16) {
@@ -233,7 +239,7 @@ impl<N: Network> Reactor<N> {
         if self.network.register(&mut socket, token).is_err() {
             return;
         }
-        let mut visitor = Visitor::new(socket, listener, token);
+        let mut visitor = Visitor::new(socket, listener, self.resources.rules, token);
         let deadline = self.resources.now + HEAD_TIMEOUT;
         visitor.timer = Some(self.timers.add(deadline, Due::Visitor(token)));
         let news = visitor.news;

@@ -14,6 +14,7 @@ use super::write_queue::Spares;
 use super::zlib_budget::ZlibBudget;
 use crate::bridge::layout::TABLE_CHUNK;
 use crate::bridge::{Block, Chunk, SlotId, WrittenTable, publish};
+use crate::protocol::upgrade::Rules;
 use crate::protocol::{MaskSource, ZlibPool};
 
 /// Bytes that one read may return. Whole messages up to this size cost one copy.
@@ -57,6 +58,8 @@ pub(crate) struct Resources {
     /// The payload that had to be kept last, for others that send the same.
     pub(crate) last_kept: Option<Block>,
     pub(crate) now: Instant,
+    /// What listeners make of requests.
+    pub(crate) rules: Rules,
     table: Arc<WrittenTable>,
     chunks: Vec<Arc<Chunk>>,
 }
@@ -80,6 +83,7 @@ impl Resources {
             blocks: VecDeque::new(),
             last_kept: None,
             now,
+            rules: Rules::default(),
             table,
             chunks: Vec::new(),
         }

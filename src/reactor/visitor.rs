@@ -70,7 +70,7 @@ enum Writing {
 }
 
 impl<S: Socket> Visitor<S> {
-    pub(crate) fn new(socket: S, listener: u16, token: usize) -> Self {
+    pub(crate) fn new(socket: S, listener: u16, rules: Rules, token: usize) -> Self {
         Self {
             socket,
             listener,
@@ -82,7 +82,7 @@ impl<S: Socket> Visitor<S> {
                 writable: true,
                 error: false,
             },
-            conversation: Conversation::new(Rules::default()),
+            conversation: Conversation::new(rules),
             answer: Vec::new(),
             written: 0,
             next: Next::Read,
@@ -135,7 +135,12 @@ impl<S: Socket> Visitor<S> {
                     return Visit::Over;
                 }
             }
+            let was_idle = self.conversation.is_idle();
             match self.read(resources) {
+                // Another request began.
+                Ok(()) if was_idle && !self.conversation.is_idle() => {
+                    visit = Visit::Deadline(HEAD_TIMEOUT);
+                }
                 Ok(()) => {}
                 Err(error) => match error.kind() {
                     io::ErrorKind::WouldBlock => return visit,
