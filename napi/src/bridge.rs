@@ -137,7 +137,7 @@ impl Bridge {
     /// there is only one driver.
     #[napi]
     pub fn hand_to(&self, driver: String) -> bool {
-        if !self.shared.fleet.is_auto() || self.shared.fleet.start().is_err() {
+        if !self.shared.fleet.helm().is_auto() || self.shared.fleet.start().is_err() {
             return false;
         }
         let driver = if driver == "worker" {

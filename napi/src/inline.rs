@@ -196,13 +196,11 @@ impl Inline {
         };
         let helm = self.shared.fleet.helm();
         helm.note_turn();
-        let began = Instant::now();
         let Some((turn, deadline)) = seat.turn_as(Driver::Inline) else {
             self.stop_watching(poll);
             helm.note_turn();
             return;
         };
-        helm.note_io(began.elapsed());
         self.shared.fleet.after_turn(turn);
         let finished = self.dispatch(index);
         if turn.backlog || !finished {
@@ -283,9 +281,7 @@ impl Inline {
     fn submit(&self) {
         for seat in self.shared.fleet.seats() {
             if seat.lane().slab().committed() > 0 || seat.has_gathered() {
-                let began = Instant::now();
                 let turn = seat.submit();
-                self.shared.fleet.helm().note_io(began.elapsed());
                 self.shared.fleet.after_turn(turn);
                 if turn.delivered {
                     // Another lane's events are dispatched in its own turn.

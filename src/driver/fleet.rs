@@ -20,7 +20,6 @@ use crate::reactor::Turn;
 pub struct Fleet {
     environment: Arc<Environment>,
     helm: Arc<Helm>,
-    setting: Setting,
     pool: Mutex<Option<Arc<Pool>>>,
 }
 
@@ -40,7 +39,6 @@ impl Fleet {
         Ok(Self {
             helm: Helm::new(&environment, seats, setting),
             environment,
-            setting,
             pool: Mutex::new(None),
         })
     }
@@ -66,13 +64,7 @@ impl Fleet {
     /// Whether the JavaScript thread may ever drive.
     #[must_use]
     pub fn may_be_inline(&self) -> bool {
-        self.setting != Setting::Fixed(Driver::Worker)
-    }
-
-    /// Whether both may drive.
-    #[must_use]
-    pub fn is_auto(&self) -> bool {
-        self.setting == Setting::Auto
+        self.helm.setting() != Setting::Fixed(Driver::Worker)
     }
 
     /// Starts the workers. Called when there is something to drive.
@@ -86,7 +78,7 @@ impl Fleet {
             return Ok(());
         }
         let shared = Pool::shared()?;
-        if self.setting != Setting::Fixed(Driver::Inline) {
+        if self.helm.setting() != Setting::Fixed(Driver::Inline) {
             for (index, seat) in self.seats().iter().enumerate() {
                 shared.spawn(index, worker::drive(Arc::clone(seat)));
             }
@@ -102,7 +94,7 @@ impl Fleet {
             return;
         }
         self.helm.note_compressing();
-        let started = self.setting == Setting::Auto && self.has_workers();
+        let started = self.helm.is_auto() && self.has_workers();
         if started && self.helm.policy.lock().ask() {
             self.helm.hand_to(Driver::Worker);
             // Somebody has to give it back.

@@ -64,9 +64,7 @@ pub struct Helm {
     pub(super) policy: Mutex<Policy>,
     /// Beginnings and ends of turns of the JavaScript thread.
     turns: AtomicU64,
-    /// Nanoseconds that turning the reactors took.
-    io: AtomicU64,
-    /// Records handled.
+    /// Events handled.
     records: AtomicU64,
     /// There was more to compress than a turn allows.
     compressing: AtomicBool,
@@ -89,7 +87,6 @@ impl Helm {
             setting,
             policy: Mutex::new(Policy::new(setting.first_driver())),
             turns: AtomicU64::new(0),
-            io: AtomicU64::new(0),
             records: AtomicU64::new(0),
             compressing: AtomicBool::new(false),
             asleep: AtomicBool::new(true),
@@ -107,8 +104,15 @@ impl Helm {
         &self.seats
     }
 
+    /// Who is to drive.
+    #[must_use]
+    pub fn setting(&self) -> Setting {
+        self.setting
+    }
+
     /// Whether the driver is chosen by measurement.
-    pub(super) fn is_auto(&self) -> bool {
+    #[must_use]
+    pub fn is_auto(&self) -> bool {
         self.setting == Setting::Auto
     }
 
@@ -119,12 +123,6 @@ impl Helm {
             self.show_asleep(0);
             self.call_sentinel();
         }
-    }
-
-    /// Turning a reactor took so long.
-    pub fn note_io(&self, time: Duration) {
-        let nanoseconds = u64::try_from(time.as_nanos()).unwrap_or(u64::MAX);
-        self.io.fetch_add(nanoseconds, Ordering::Relaxed);
     }
 
     /// JavaScript side: so many records were handled.
@@ -142,9 +140,10 @@ impl Helm {
     }
 
     pub(super) fn counts(&self) -> (Duration, u64, bool) {
+        let commands: u64 = self.seats.iter().map(|seat| seat.commands_run()).sum();
         (
-            Duration::from_nanos(self.io.load(Ordering::Relaxed)),
-            self.records.load(Ordering::Relaxed),
+            self.seats.iter().map(|seat| seat.time_spent()).sum(),
+            self.records.load(Ordering::Relaxed) + commands,
             self.compressing.swap(false, Ordering::Relaxed),
         )
     }
@@ -196,6 +195,11 @@ impl Helm {
             let slab = seat.lane().slab();
             slab.status(STATUS_ASLEEP).store(value, Ordering::SeqCst);
         }
+    }
+
+    /// Whether somebody turns a reactor just now.
+    pub(super) fn is_turning(&self) -> bool {
+        self.seats.iter().any(|seat| seat.is_turning())
     }
 
     /// Whether any reactor waits for its driver.

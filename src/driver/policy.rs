@@ -55,8 +55,11 @@ const WORTH_A_TRIAL: f64 = 1.1;
 const CLEARLY_FASTER: f64 = 1.05;
 /// Handing a record over costs either side so much.
 const HAND_OVER: Duration = Duration::from_nanos(300);
-/// Full windows that a new driver gets before it is judged.
+/// Windows that a new driver gets before it is judged: more while it has handled so few records
+/// that chance decides.
 const TRIAL_WINDOWS: u32 = 2;
+const LONGEST_TRIAL: u32 = 10;
+const ENOUGH_RECORDS: u64 = 400;
 const FIRST_PAUSE: Duration = Duration::from_secs(1);
 const LONGEST_PAUSE: Duration = Duration::from_secs(64);
 /// A change of the rate by this factor is another load: what was learnt is forgotten.
@@ -68,6 +71,8 @@ pub struct Policy {
     driver: Driver,
     /// Windows since the driver changed; the first one is mixed.
     windows: u32,
+    /// Records since the driver changed, while saturated.
+    seen: u64,
     /// Records a second while saturated, by driver.
     rates: [Option<f64>; 2],
     /// The next trial of the worker is not before.
@@ -82,6 +87,7 @@ impl Policy {
         Self {
             driver,
             windows: 0,
+            seen: 0,
             rates: [None; 2],
             trial_after: None,
             pause: FIRST_PAUSE,
@@ -137,11 +143,15 @@ impl Policy {
             // Nothing to win by being faster.
             return self.change_to(Driver::Inline);
         }
-        if load < BUSY {
+        // A worker that was tried is judged even if JavaScript has less to do now.
+        if load < BUSY && self.driver == Driver::Inline {
             return None;
         }
         self.learn(sample.records as f64 / wall);
-        if self.windows <= TRIAL_WINDOWS {
+        self.seen += sample.records;
+        let is_judged = self.windows > TRIAL_WINDOWS
+            && (self.seen >= ENOUGH_RECORDS || self.windows >= LONGEST_TRIAL);
+        if !is_judged {
             return None;
         }
         let [inline, worker] = self.rates;
@@ -149,7 +159,14 @@ impl Policy {
             (Driver::Inline, Some(inline), Some(worker)) if worker > inline * CLEARLY_FASTER => {
                 self.change_to(Driver::Worker)
             }
-            (Driver::Inline, ..) if self.may_try(now) && promises(sample) => {
+            (Driver::Inline, ..) if !is_crowded(sample) => {
+                if self.trial_after.is_none() && !promises(sample) {
+                    // What is known promises little, but a worker gathers more for each write.
+                    self.trial_after = Some(now + FIRST_PAUSE);
+                }
+                if !self.may_try(now) {
+                    return None;
+                }
                 self.change_to(Driver::Worker)
             }
             (Driver::Worker, Some(inline), Some(worker)) if worker < inline * CLEARLY_FASTER => {
@@ -179,7 +196,9 @@ impl Policy {
             self.pause = FIRST_PAUSE;
             self.rates[mine] = Some(rate);
         } else {
-            self.rates[mine] = Some(known.map_or(rate, |known| (known + rate) / 2.0));
+            // An average at first, then one that follows slowly.
+            let weight = 1.0 / f64::from(self.windows.min(LONGEST_TRIAL));
+            self.rates[mine] = Some(known.map_or(rate, |known| known + (rate - known) * weight));
         }
     }
 
@@ -194,16 +213,18 @@ impl Policy {
     fn change(&mut self, driver: Driver) {
         self.driver = driver;
         self.windows = 0;
+        self.seen = 0;
     }
 }
 
-/// Whether the worker driver could be worth it: what it gives at best is the whole of the work
-/// over its longer part.
+/// Whether threads queue for cores: one more would only queue, too.
+fn is_crowded(sample: &Sample) -> bool {
+    sample.run_delay.as_secs_f64() > sample.wall.as_secs_f64() * CROWDED
+}
+
+/// Whether the worker driver is known to be worth it: what it gives at best is the whole of the
+/// work over its longer part.
 fn promises(sample: &Sample) -> bool {
-    let wall = sample.wall.as_secs_f64();
-    if sample.run_delay.as_secs_f64() > wall * CROWDED {
-        return false;
-    }
     let hand_over = HAND_OVER.as_secs_f64() * sample.records as f64;
     let (js, io) = (sample.js.as_secs_f64(), sample.io.as_secs_f64());
     let longer = (js - io + hand_over).max(io + hand_over);
@@ -296,10 +317,36 @@ mod tests {
     }
 
     #[test]
-    fn nothing_is_tried_without_a_promise() {
+    fn without_a_promise_a_trial_comes_later_and_rarely() {
         let (mut policy, mut clock) = start();
         let all_io = sample(100, 97, 70_000);
-        assert_eq!(clock.until_change(&mut policy, &all_io, 1000), None);
+        let first = clock.until_change(&mut policy, &all_io, 1000).unwrap();
+        assert!(u128::from(first) * WINDOW.as_millis() >= FIRST_PAUSE.as_millis());
+        let slower = sample(100, 97, 60_000);
+        assert_eq!(clock.until_change(&mut policy, &slower, 10), Some(3));
+        assert!(
+            policy.pause > FIRST_PAUSE,
+            "the next one has to wait longer"
+        );
+    }
+
+    #[test]
+    fn a_trial_of_few_records_lasts_longer() {
+        let (mut policy, mut clock) = start();
+        let (inline, worker) = (sample(100, 60, 45), sample(70, 60, 40));
+        let first = clock.until_change(&mut policy, &inline, 100).unwrap();
+        let trial = clock.until_change(&mut policy, &worker, 100).unwrap();
+        assert_eq!((first, trial), (LONGEST_TRIAL, LONGEST_TRIAL));
+        assert_eq!(
+            policy.driver(),
+            Driver::Inline,
+            "judged though JavaScript had time"
+        );
+    }
+
+    #[test]
+    fn nothing_is_tried_while_threads_queue_for_cores() {
+        let (mut policy, mut clock) = start();
         let crowded = Sample {
             run_delay: WINDOW / 2,
             ..sample(100, 20, 700)

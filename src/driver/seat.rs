@@ -9,10 +9,10 @@ use std::io;
 use std::os::fd::RawFd;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU8, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
-use parking_lot::{Mutex, MutexGuard};
+use parking_lot::Mutex;
 use tokio::sync::Notify;
 
 use super::policy::Driver;
@@ -45,6 +45,10 @@ pub struct Seat {
     read_again: AtomicBool,
     /// Bytes of commands that ran and whose writes wait for the end of a tick.
     gathered: AtomicUsize,
+    /// Commands that were run.
+    ran: AtomicU64,
+    /// Nanoseconds that turning took, whoever did it.
+    spent: AtomicU64,
     /// A copy of [`Held::driver`], to be read without the lock.
     driver: AtomicU8,
     /// Calls the worker's task: the driver changed, or the seat closed.
@@ -82,6 +86,8 @@ impl Seat {
             waker,
             read_again: AtomicBool::new(false),
             gathered: AtomicUsize::new(0),
+            ran: AtomicU64::new(0),
+            spent: AtomicU64::new(0),
             driver: AtomicU8::new(driver as u8),
             called: Notify::new(),
             descriptor,
@@ -161,18 +167,19 @@ impl Seat {
         if held.driver != driver || held.closed {
             return None;
         }
-        let limits = match driver {
-            Driver::Inline => Limits::INLINE,
-            Driver::Worker => Limits::WORKER,
+        let way = match driver {
+            Driver::Inline => INLINE,
+            Driver::Worker => WORKING,
         };
-        let turn = self.turn(&mut held, limits, driver == Driver::Worker);
+        let turn = self.turn(&mut held, way);
         Some((turn, held.reactor.next_deadline()))
     }
 
     /// JavaScript side: runs what was written into the slab, or tells the worker to.
     pub fn submit(&self) -> Turn {
         if self.driver() == Driver::Worker {
-            if self.lane.submit(&self.outbox) {
+            // What was gathered while the driver changed is the worker's to write.
+            if self.lane.submit(&self.outbox) || self.has_gathered() {
                 self.wake();
             }
             return Turn::default();
@@ -199,9 +206,7 @@ impl Seat {
         let mut held = self.held.lock();
         let reactor = &mut held.reactor;
         let outcome = catch_unwind(AssertUnwindSafe(|| {
-            reactor.begin_turn(Instant::now(), Limits::INLINE);
-            reactor.set_rings(false);
-            self.run_commands(reactor, true);
+            self.begin(reactor, INLINE, Instant::now());
         }));
         match outcome {
             Ok(()) => Turn::default(),
@@ -313,11 +318,7 @@ impl Seat {
     pub fn flush(&self, deadline: Instant) -> bool {
         loop {
             let mut held = self.held.lock();
-            let limits = Limits {
-                read_bytes: 0,
-                ..Limits::WORKER
-            };
-            self.turn(&mut held, limits, false);
+            self.turn(&mut held, FLUSHING);
             if held.reactor.is_flushed() {
                 return true;
             }
@@ -347,61 +348,45 @@ impl Seat {
             || super::cpu::is_readable(self.descriptor)
     }
 
+    /// Whether somebody is at it just now.
+    pub(super) fn is_turning(&self) -> bool {
+        self.held.is_locked()
+    }
+
+    /// Commands that were run so far.
+    pub(super) fn commands_run(&self) -> u64 {
+        self.ran.load(Ordering::Relaxed)
+    }
+
+    /// How long turning took so far.
+    pub(super) fn time_spent(&self) -> Duration {
+        Duration::from_nanos(self.spent.load(Ordering::Relaxed))
+    }
+
     /// Sentinel side: runs what a JavaScript thread has left that is busy with something else, so
     /// that it goes out while a handler blocks. Who drives stays who drives.
     pub(super) fn assist(&self) {
         let Some(mut held) = self.held.try_lock() else {
             return;
         };
-        if held.closed {
-            return;
-        }
-        self.gathered.store(0, Ordering::SeqCst);
-        let reactor = &mut held.reactor;
-        let outcome = catch_unwind(AssertUnwindSafe(|| {
-            reactor.begin_turn(Instant::now(), Limits::INLINE);
-            reactor.set_rings(true);
-            self.run_commands(reactor, false);
-            reactor.finish_turn()
-        }));
-        if outcome.unwrap_or_else(|_| give_up(reactor)).backlog {
+        if !held.closed && self.with(&mut held, ASSISTING, |_| {}).backlog {
             self.wake();
         }
     }
 
-    fn turn(&self, held: &mut MutexGuard<'_, Held>, limits: Limits, rings: bool) -> Turn {
-        self.gathered.store(0, Ordering::SeqCst);
-        let reactor = &mut held.reactor;
-        let outcome = catch_unwind(AssertUnwindSafe(|| {
-            reactor.begin_turn(Instant::now(), limits);
-            reactor.set_rings(rings);
+    fn turn(&self, held: &mut Held, way: Way) -> Turn {
+        self.with(held, way, |reactor| {
             if self.read_again.swap(false, Ordering::SeqCst) {
                 reactor.read_again();
             }
-            self.run_commands(reactor, !rings);
             // An instance that cannot be asked for news has none.
             let _ = reactor.turn();
-            reactor.finish_turn()
-        }));
-        outcome.unwrap_or_else(|_| give_up(reactor))
+        })
     }
 
     /// Runs commands on the JavaScript thread, outside of a turn.
-    fn at_once(
-        &self,
-        held: &mut MutexGuard<'_, Held>,
-        act: impl FnOnce(&mut Reactor<System>),
-    ) -> Turn {
-        self.gathered.store(0, Ordering::SeqCst);
-        let reactor = &mut held.reactor;
-        let outcome = catch_unwind(AssertUnwindSafe(|| {
-            reactor.begin_turn(Instant::now(), Limits::INLINE);
-            reactor.set_rings(false);
-            self.run_commands(reactor, true);
-            act(reactor);
-            reactor.finish_turn()
-        }));
-        let turn = outcome.unwrap_or_else(|_| give_up(reactor));
+    fn at_once(&self, held: &mut Held, act: impl FnOnce(&mut Reactor<System>)) -> Turn {
+        let turn = self.with(held, INLINE, act);
         // The worker does not know what this left to do.
         if turn.backlog || self.driver() == Driver::Worker {
             self.wake();
@@ -409,13 +394,63 @@ impl Seat {
         turn
     }
 
-    fn run_commands(&self, reactor: &mut Reactor<System>, restart: bool) {
-        self.lane.take(&self.outbox, restart, |piece| match piece {
-            Piece::Records(records, blocks) => reactor.run(records, blocks),
-            Piece::Control(Incoming { socket, listener }) => reactor.receive(socket, listener),
-        });
+    /// Runs commands, then `act`, and ends the turn.
+    fn with(&self, held: &mut Held, way: Way, act: impl FnOnce(&mut Reactor<System>)) -> Turn {
+        self.gathered.store(0, Ordering::SeqCst);
+        let began = Instant::now();
+        let reactor = &mut held.reactor;
+        let outcome = catch_unwind(AssertUnwindSafe(|| {
+            self.begin(reactor, way, began);
+            act(reactor);
+            reactor.finish_turn()
+        }));
+        let turn = outcome.unwrap_or_else(|_| give_up(reactor));
+        let nanoseconds = u64::try_from(began.elapsed().as_nanos()).unwrap_or(u64::MAX);
+        self.spent.fetch_add(nanoseconds, Ordering::Relaxed);
+        turn
+    }
+
+    fn begin(&self, reactor: &mut Reactor<System>, way: Way, now: Instant) {
+        reactor.begin_turn(now, way.limits);
+        reactor.set_rings(!way.on_js_thread);
+        let mut count = 0;
+        self.lane
+            .take(&self.outbox, way.on_js_thread, |piece| match piece {
+                Piece::Records(records, blocks) => count += reactor.run(records, blocks),
+                Piece::Control(Incoming { socket, listener }) => reactor.receive(socket, listener),
+            });
+        self.ran.fetch_add(count as u64, Ordering::Relaxed);
     }
 }
+
+/// How a reactor is turned.
+#[derive(Clone, Copy)]
+struct Way {
+    limits: Limits,
+    /// JavaScript's slab begins anew, and nobody has to be rung for.
+    on_js_thread: bool,
+}
+
+const INLINE: Way = Way {
+    limits: Limits::INLINE,
+    on_js_thread: true,
+};
+const WORKING: Way = Way {
+    limits: Limits::WORKER,
+    on_js_thread: false,
+};
+const ASSISTING: Way = Way {
+    limits: Limits::INLINE,
+    on_js_thread: false,
+};
+/// The process exits: nothing is read any more.
+const FLUSHING: Way = Way {
+    limits: Limits {
+        read_bytes: 0,
+        ..Limits::WORKER
+    },
+    on_js_thread: true,
+};
 
 /// Bytes of commands that may wait for the end of a tick to be written.
 const MOST_GATHERED: usize = 1 << 20;

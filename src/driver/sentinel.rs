@@ -184,7 +184,8 @@ impl Watch {
             self.judge(&sample, now);
         }
         let before = std::mem::replace(&mut self.turns, self.helm.turns());
-        if self.turns != before {
+        if self.turns != before || self.helm.is_turning() {
+            // A thread that writes to a thousand sockets is not stuck.
             (self.stuck_since, self.idle) = (None, 0);
         } else if !self.helm.has_work() {
             (self.stuck_since, self.idle) = (None, self.idle + 1);

@@ -14,9 +14,11 @@ use crate::bridge::layout::{Head, command, flag, settings};
 use crate::bridge::{Block, Records, SlotId, words_of};
 
 impl<N: Network> Reactor<N> {
-    /// Runs records. `blocks` are the payloads of those that are flagged so, in order.
-    pub fn run(&mut self, records: &[u8], blocks: &mut VecDeque<Block>) {
+    /// Runs records and tells how many there were. `blocks` are the payloads of those that are
+    /// flagged so, in order.
+    pub fn run(&mut self, records: &[u8], blocks: &mut VecDeque<Block>) -> usize {
         self.resources.blocks.append(blocks);
+        let mut count = 0;
         for (head, inline) in Records::new(records) {
             let block = head
                 .has(flag::BLOCK)
@@ -26,7 +28,9 @@ impl<N: Network> Reactor<N> {
                 head,
                 block.map_or(Outgoing::Inline(inline), Outgoing::Block),
             );
+            count += 1;
         }
+        count
     }
 
     /// Runs one record whose payload is elsewhere.

@@ -135,17 +135,6 @@ impl<N: Network> Reactor<N> {
         }
     }
 
-    /// The network.
-    #[must_use]
-    pub fn network(&self) -> &N {
-        &self.network
-    }
-
-    /// The network.
-    pub fn network_mut(&mut self) -> &mut N {
-        &mut self.network
-    }
-
     /// Whether events ring JavaScript's bell as soon as they are handed over. Not, when it is
     /// JavaScript's thread that turns the reactor.
     pub fn set_rings(&mut self, rings: bool) {

@@ -327,7 +327,7 @@ impl Outbound {
 
     fn mark_dirty(&mut self, resources: &mut Resources) {
         if !std::mem::replace(&mut self.dirty, true) {
-            resources.dirty.push(self.token);
+            resources.dirty.push_back(self.token);
         }
     }
 

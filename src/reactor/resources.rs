@@ -48,7 +48,9 @@ pub(crate) struct Resources {
     /// Entries that wait for the budget.
     pub(crate) stalled: Vec<usize>,
     /// Connections that commands gave something to write.
-    pub(crate) dirty: Vec<usize>,
+    pub(crate) dirty: VecDeque<usize>,
+    /// How many of them may still be written to in this turn.
+    pub(crate) flush_allowance: usize,
     /// Connections whose compressed message takes more than their turn.
     pub(crate) long_jobs: VecDeque<usize>,
     /// Connections with something unwritten.
@@ -77,7 +79,8 @@ impl Resources {
             read_allowance: 0,
             again: VecDeque::new(),
             stalled: Vec::new(),
-            dirty: Vec::new(),
+            dirty: VecDeque::new(),
+            flush_allowance: usize::MAX,
             long_jobs: VecDeque::new(),
             unwritten: 0,
             blocks: VecDeque::new(),

@@ -2,7 +2,7 @@
 //!
 //! Owns: the order in which things are looked at and how much of each.
 //! Runs on: whoever turns the reactor. INVARIANT: "mutate, then finish the turn":
-//! after [`Reactor::finish_turn`] nothing is staged and nothing dirty.
+//! after [`Reactor::finish_turn`] nothing is staged, and nothing dirty but what exceeds the limits.
 
 use std::io;
 use std::time::Instant;
@@ -24,6 +24,9 @@ pub struct Limits {
     pub read_bytes: usize,
     /// Microseconds of compression, by its measured rates.
     pub zlib_microseconds: usize,
+    /// Connections that commands gave something to write and that are written to before others
+    /// get their turn.
+    pub flushes: usize,
 }
 
 impl Limits {
@@ -31,11 +34,14 @@ impl Limits {
     pub const INLINE: Self = Self {
         read_bytes: 1 << 20,
         zlib_microseconds: 100,
+        flushes: usize::MAX,
     };
-    /// For a worker: about a millisecond, because the JavaScript thread may wait for the lock.
+    /// For a worker: about a millisecond, because the JavaScript thread may wait for the lock, and
+    /// because what it commands meanwhile goes out with what waits.
     pub const WORKER: Self = Self {
         read_bytes: 1 << 20,
         zlib_microseconds: 1000,
+        flushes: 128,
     };
 }
 
@@ -57,6 +63,7 @@ impl<N: Network> Reactor<N> {
         self.resources.now = now;
         self.resources.read_allowance = limits.read_bytes;
         self.resources.zlib_budget.refill(limits.zlib_microseconds);
+        self.resources.flush_allowance = limits.flushes;
     }
 
     /// JavaScript has taken so much that reading may go on.
@@ -107,11 +114,12 @@ impl<N: Network> Reactor<N> {
 
     /// Writes what commands queued, one write a connection, and hands staged events over.
     pub fn finish_turn(&mut self) -> Turn {
-        let mut dirty = std::mem::take(&mut self.resources.dirty);
-        for token in dirty.drain(..) {
+        for _ in 0..self.resources.flush_allowance {
+            let Some(token) = self.resources.dirty.pop_front() else {
+                break;
+            };
             self.on_connection(token, |connection, resources| connection.flush(resources));
         }
-        self.resources.dirty = dirty;
         if !self.resources.spares.is_empty() {
             self.start_parking();
         }
@@ -119,7 +127,10 @@ impl<N: Network> Reactor<N> {
         let compressing = !self.resources.long_jobs.is_empty() && !self.waits_for_budget();
         Turn {
             delivered,
-            backlog: self.more_news || !self.resources.again.is_empty() || compressing,
+            backlog: self.more_news
+                || !self.resources.again.is_empty()
+                || !self.resources.dirty.is_empty()
+                || compressing,
             compressing,
         }
     }
