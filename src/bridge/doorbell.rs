@@ -53,7 +53,9 @@ impl Doorbell {
 
     /// JavaScript is about to look: from here on news rings again.
     pub fn answer(&self) {
-        self.rung.store(false, Ordering::SeqCst);
+        // Not a store: what was done before a ring that nobody heard, because this answer was
+        // pending, has to be seen from here on.
+        self.rung.swap(false, Ordering::SeqCst);
     }
 }
 
