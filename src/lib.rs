@@ -17,3 +17,4 @@ pub mod driver;
 pub mod protocol;
 #[cfg(all(unix, feature = "reactor"))]
 pub mod reactor;
+mod sync;

@@ -5,7 +5,7 @@
 //! peers; below half of it they read again.
 //! Runs on: any.
 
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use crate::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 /// Bytes that may wait for JavaScript in one environment.
 const LIMIT: usize = 16 << 20;

@@ -4,8 +4,10 @@
 //! Workers call `ring`, `napi/` provides the [`Ring`] and calls `answer`.
 //! Runs on: any.
 
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Mutex, PoisonError};
+use std::sync::PoisonError;
+
+use crate::sync::Mutex;
+use crate::sync::atomic::{AtomicBool, Ordering};
 
 /// Something that makes the JavaScript thread call its drain function soon.
 pub trait Ring: Send {

@@ -6,10 +6,11 @@
 //! INVARIANT: no payload is copied under the lock that the worker takes.
 
 use std::collections::VecDeque;
-use std::sync::{Mutex, PoisonError};
+use std::sync::PoisonError;
 
 use super::block::Block;
 use super::layout::{self, Head, RECORD_COST, RECORD_WORDS, event, flag};
+use crate::sync::{Mutex, MutexGuard};
 
 /// Batches kept for reuse by one inbox.
 const SPARE_BATCHES: usize = 8;
@@ -115,7 +116,7 @@ struct Reader {
     blocks: VecDeque<Block>,
 }
 
-fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 

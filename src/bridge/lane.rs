@@ -4,11 +4,10 @@
 //! [`Lane`] (inbox, command slab, status words). Called by `napi` on the
 //! JavaScript side and by whoever holds the reactor. Runs on: any.
 //! INVARIANT: commands run in the order in which JavaScript wrote them, whoever
-//! takes them. Tests: here, `tests/loom_lane.rs`.
+//! takes them. Tests: here, `models/`.
 
 use std::collections::VecDeque;
-use std::sync::atomic::Ordering;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, PoisonError};
 
 use super::block::{Block, BlockPool};
 use super::budget::Budget;
@@ -17,6 +16,8 @@ use super::inbox::{Batch, Inbox};
 use super::layout;
 use super::outbox::{Command, Commands, Outbox};
 use super::slab::SharedSlab;
+use crate::sync::atomic::Ordering;
+use crate::sync::{Mutex, MutexGuard};
 
 /// One instance of the JavaScript facade: a thread, or a module registry in it.
 #[derive(Debug, Default)]
@@ -103,7 +104,9 @@ impl Lane {
         let mut wake = false;
         if committed > writer.taken || !writer.blocks.is_empty() {
             let mut bytes = outbox.buffer();
-            bytes.extend_from_slice(self.slab.bytes(writer.taken, committed));
+            let written = writer.taken..committed;
+            self.slab
+                .look(written, |records| bytes.extend_from_slice(records));
             let blocks = std::mem::take(&mut writer.blocks);
             // Pushed under the writer's lock: that fixes the order of the pieces.
             wake = outbox.push(Command::Records(Commands { bytes, blocks }));
@@ -132,7 +135,9 @@ impl Lane {
         let committed = self.slab.committed();
         if committed > writer.taken {
             let Writer { taken, blocks } = &mut *writer;
-            run(Piece::Records(self.slab.bytes(*taken, committed), blocks));
+            self.slab.look(*taken..committed, |records| {
+                run(Piece::Records(records, blocks));
+            });
             *taken = committed;
         }
         if restart {
@@ -153,7 +158,7 @@ impl Lane {
             .store(0, Ordering::Release);
     }
 
-    fn lock_writer(&self) -> std::sync::MutexGuard<'_, Writer> {
+    fn lock_writer(&self) -> MutexGuard<'_, Writer> {
         self.writer.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

@@ -14,6 +14,8 @@ mod inbox;
 mod landing;
 mod lane;
 pub mod layout;
+#[cfg(all(test, models))]
+mod models;
 mod outbox;
 mod record;
 mod settings;

@@ -5,10 +5,11 @@
 //! lane and by other reactors, emptied by whoever holds the reactor. Runs on: any.
 
 use std::collections::VecDeque;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Mutex, PoisonError};
+use std::sync::PoisonError;
 
 use super::block::Block;
+use crate::sync::atomic::{AtomicBool, Ordering};
+use crate::sync::{Mutex, MutexGuard};
 
 /// Command buffers kept for reuse by one outbox.
 const SPARE_BUFFERS: usize = 8;
@@ -49,7 +50,7 @@ impl<C> Default for Outbox<C> {
     }
 }
 
-fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 

@@ -8,15 +8,24 @@
 #![allow(unsafe_code)]
 
 use std::cell::UnsafeCell;
-use std::sync::atomic::{AtomicU32, Ordering};
+use std::ops::Range;
 
 use super::layout::{OUTBOX_SLAB_BYTES, STATUS_COMMITTED, STATUS_WORDS};
+use crate::sync::atomic::{AtomicU32, Ordering};
 
 const STATUS_BYTES: usize = STATUS_WORDS * 4;
+/// Models write little, and make many slabs.
+const SLAB_BYTES: usize = if cfg!(all(test, models)) {
+    512
+} else {
+    OUTBOX_SLAB_BYTES
+};
 
 /// Status words followed by a command slab, eight-byte aligned.
 pub struct SharedSlab {
     memory: Box<[UnsafeCell<u64>]>,
+    #[cfg(all(test, models))]
+    pub(super) watched: super::models::WatchedSlab,
 }
 
 // SAFETY: status words are accessed as atomics; slab bytes are read only below COMMITTED,
@@ -27,9 +36,11 @@ unsafe impl Sync for SharedSlab {}
 
 impl SharedSlab {
     pub(crate) fn new() -> Self {
-        let words = (STATUS_BYTES + OUTBOX_SLAB_BYTES) / 8;
+        let words = (STATUS_BYTES + SLAB_BYTES) / 8;
         Self {
             memory: (0..words).map(|_| UnsafeCell::new(0)).collect(),
+            #[cfg(all(test, models))]
+            watched: super::models::WatchedSlab::default(),
         }
     }
 
@@ -47,6 +58,7 @@ impl SharedSlab {
 
     /// A status word.
     #[must_use]
+    #[cfg(not(all(test, models)))]
     pub fn status(&self, word: usize) -> &AtomicU32 {
         assert!(word < STATUS_WORDS);
         // SAFETY: in bounds by the assertion, four-byte aligned, and only accessed atomically.
@@ -57,27 +69,42 @@ impl SharedSlab {
     #[must_use]
     pub fn committed(&self) -> usize {
         let committed = self.status(STATUS_COMMITTED).load(Ordering::Acquire) as usize;
-        committed.min(OUTBOX_SLAB_BYTES)
+        committed.min(SLAB_BYTES)
     }
 
-    /// The slab's bytes `from..to`, which must be committed. They stay as they are until the
+    /// A status word.
+    #[cfg(all(test, models))]
+    pub(crate) fn status(&self, word: usize) -> &AtomicU32 {
+        &self.watched.status[word]
+    }
+
+    /// Shows some of the slab's bytes, which must be committed. They stay as they are until the
     /// slab is started over, which takes the writer's lock, as does whoever calls this.
-    pub(crate) fn bytes(&self, from: usize, to: usize) -> &[u8] {
-        assert!(from <= to && to <= self.committed());
+    pub(crate) fn look(&self, range: Range<usize>, act: impl FnOnce(&[u8])) {
+        let Range { start, end } = range;
+        assert!(start <= end && end <= self.committed());
+        #[cfg(all(test, models))]
+        let _watched = self.watched.reading(range);
         // SAFETY: in bounds by the assertion; committed bytes are not written concurrently.
-        unsafe { std::slice::from_raw_parts(self.address().add(STATUS_BYTES + from), to - from) }
+        act(unsafe {
+            std::slice::from_raw_parts(self.address().add(STATUS_BYTES + start), end - start)
+        });
     }
 
     /// What JavaScript does: writes bytes and publishes them.
     #[cfg(test)]
     pub(crate) fn write_for_test(&self, at: usize, bytes: &[u8]) {
+        #[cfg(all(test, models))]
+        let watched = self.watched.writing(at..at + bytes.len());
         // SAFETY: the tests stay in bounds and above COMMITTED, as JavaScript does.
         unsafe {
             let target = self.address().add(STATUS_BYTES + at);
             std::ptr::copy_nonoverlapping(bytes.as_ptr(), target, bytes.len());
         }
+        #[cfg(all(test, models))]
+        drop(watched);
         self.status(STATUS_COMMITTED)
-            .store((at + bytes.len()) as u32, Ordering::Release);
+            .store((at + bytes.len()) as u32, Ordering::SeqCst);
     }
 }
 

@@ -67,17 +67,6 @@ impl ThreadClock {
     }
 }
 
-/// Whether a descriptor is readable now.
-pub(crate) fn is_readable(descriptor: std::os::fd::RawFd) -> bool {
-    let mut asked = libc::pollfd {
-        fd: descriptor,
-        events: libc::POLLIN,
-        revents: 0,
-    };
-    // SAFETY: one entry, there during the call, which does not wait.
-    unsafe { libc::poll(&raw mut asked, 1, 0) == 1 }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;

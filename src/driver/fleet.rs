@@ -104,11 +104,7 @@ impl Fleet {
 
     /// Takes bytes off the inbound budget and lets reading go on if there is room again.
     pub fn credit(&self, bytes: usize) {
-        if self.environment.budget.credit(bytes) {
-            for seat in self.seats() {
-                seat.read_again();
-            }
-        }
+        self.helm.credit(bytes);
     }
 
     /// Writes everything, at most for `limit`. Whether all is written.

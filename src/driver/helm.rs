@@ -5,18 +5,17 @@
 //! decides. Runs on: any. INVARIANT: noting a turn costs no system call while the
 //! sentinel is awake, and a sentinel that fell asleep has missed no turn.
 
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering, fence};
 use std::sync::{Arc, OnceLock};
-use std::thread::Thread;
 use std::time::Duration;
-
-use parking_lot::Mutex;
 
 use super::cpu::{self, ThreadClock};
 use super::policy::{Driver, Policy};
 use super::seat::Seat;
 use crate::bridge::Environment;
 use crate::bridge::layout::STATUS_ASLEEP;
+use crate::sync::atomic::{AtomicBool, AtomicU64, Ordering, fence};
+use crate::sync::parking_lot::Mutex;
+use crate::sync::thread::Thread;
 
 /// Names who is to drive.
 const SETTING_VARIABLE: &str = "FERROWS_IO";
@@ -128,6 +127,16 @@ impl Helm {
     /// JavaScript side: so many records were handled.
     pub fn note_records(&self, count: u64) {
         self.records.fetch_add(count, Ordering::Relaxed);
+    }
+
+    /// JavaScript side: takes bytes off the inbound budget and lets reading go on if there is room
+    /// again.
+    pub(super) fn credit(&self, bytes: usize) {
+        if self.environment.budget.credit(bytes) {
+            for seat in &self.seats {
+                seat.read_again();
+            }
+        }
     }
 
     /// There is more to compress than the JavaScript thread may do in a turn.

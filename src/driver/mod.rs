@@ -23,10 +23,14 @@
 mod cpu;
 mod fleet;
 mod helm;
+#[cfg(all(test, models))]
+mod models;
 pub mod policy;
 mod pool;
 mod seat;
 mod sentinel;
+#[cfg_attr(all(test, models), path = "models/watched.rs")]
+mod watched;
 mod worker;
 
 pub use fleet::Fleet;

@@ -9,11 +9,7 @@ use std::io;
 use std::os::fd::RawFd;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
-
-use parking_lot::Mutex;
-use tokio::sync::Notify;
 
 use super::policy::Driver;
 use crate::bridge::Settings;
@@ -22,7 +18,10 @@ use crate::bridge::{
     Addresses, Block, Command, Environment, Lane, Outbox, Piece, SlotId, WrittenTable,
 };
 use crate::protocol::upgrade::Rules;
-use crate::reactor::{Limits, Reactor, Stream, System, Turn, Waker};
+use crate::reactor::{Descriptor, Limits, Reactor, Stream, System, Turn, Waker};
+use crate::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, AtomicUsize, Ordering};
+use crate::sync::parking_lot::Mutex;
+use crate::sync::{Notify, thread};
 
 /// A connection that another reactor's listener accepted.
 #[derive(Debug)]
@@ -53,7 +52,7 @@ pub struct Seat {
     driver: AtomicU8,
     /// Calls the worker's task: the driver changed, or the seat closed.
     called: Notify,
-    descriptor: RawFd,
+    descriptor: Descriptor,
 }
 
 #[derive(Debug)]
@@ -109,7 +108,13 @@ impl Seat {
     /// Readable while the reactor has to be turned; valid as long as the seat lives.
     #[must_use]
     pub fn descriptor(&self) -> RawFd {
-        self.descriptor
+        self.descriptor.raw()
+    }
+
+    /// An event loop of a model watches the descriptor.
+    #[cfg(all(test, models))]
+    pub(super) fn watch(&self) -> crate::reactor::Watch {
+        self.descriptor.watch()
     }
 
     /// Who drives.
@@ -326,7 +331,7 @@ impl Seat {
             if Instant::now() >= deadline {
                 return false;
             }
-            std::thread::sleep(FLUSH_PAUSE);
+            thread::sleep(FLUSH_PAUSE);
         }
     }
 
@@ -345,7 +350,7 @@ impl Seat {
         self.has_gathered()
             || self.outbox.has_pending()
             || self.lane.has_unsubmitted()
-            || super::cpu::is_readable(self.descriptor)
+            || self.descriptor.is_readable()
     }
 
     /// Whether somebody is at it just now.

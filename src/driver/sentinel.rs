@@ -7,13 +7,14 @@
 //! call and waits for nobody.
 
 use std::io;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
-use std::thread::{self, JoinHandle};
+use std::sync::{Arc, PoisonError};
 use std::time::{Duration, Instant};
 
 use super::helm::Helm;
 use super::policy::{Driver, STUCK, Sample};
+use crate::sync::Mutex;
+use crate::sync::atomic::{AtomicBool, Ordering};
+use crate::sync::thread::{self, JoinHandle};
 
 /// Between two looks at a thread that has something to do most of the time.
 const LOOK: Duration = Duration::from_millis(2);
@@ -21,9 +22,13 @@ const LOOK: Duration = Duration::from_millis(2);
 const LOOK_RARELY: Duration = Duration::from_millis(5);
 /// Share of a window from which on looking often pays.
 const ACTIVE: f64 = 0.4;
-const WINDOW: Duration = Duration::from_millis(50);
+const WINDOW: Duration = Duration::from_millis(if MODELLED { u64::MAX } else { 50 });
 /// Looks without a turn before falling asleep.
-const PATIENCE: u32 = 20;
+const PATIENCE: u32 = if MODELLED { 1 } else { 20 };
+/// How long there has to be work without a turn before somebody else does it.
+const HELP_AFTER: Duration = if MODELLED { Duration::ZERO } else { STUCK };
+/// In models any time may pass between two steps, and nothing is measured.
+const MODELLED: bool = cfg!(all(test, models));
 
 /// The thread.
 #[derive(Debug)]
@@ -208,7 +213,7 @@ impl Watch {
         let stuck = now - *self.stuck_since.get_or_insert(now);
         if self.helm.is_auto() && self.helm.policy.lock().look(stuck, now) {
             self.helm.hand_to(Driver::Worker);
-        } else if stuck >= STUCK {
+        } else if stuck >= HELP_AFTER {
             self.helm.seats().iter().for_each(|seat| seat.assist());
         }
     }

@@ -1,31 +1,56 @@
 //! Sockets in memory, for tests in virtual time: two bounded pipes each, told about
 //! as epoll tells in edge-triggered mode.
 //!
-//! Owns: [`MemoryNetwork`], [`pair`]. Runs on: the thread of a test.
+//! Owns: [`MemoryNetwork`], [`pair`]. Runs on: threads of a test or a model.
 #![allow(unsafe_code)]
+#![allow(unreachable_pub, reason = "in the place of a public type in models")]
 
 use std::collections::VecDeque;
 use std::io::{self, IoSlice};
 use std::mem::MaybeUninit;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, PoisonError};
+use std::task::Waker;
 use std::time::Duration;
 
 use super::network::{Network, Ready, Socket};
 use crate::bridge::Addresses;
+use crate::sync::{Mutex, MutexGuard};
 
 pub(crate) const CONNECTION_RESET: i32 = 104;
 const BROKEN_PIPE: i32 = 32;
-
-type News = Arc<Mutex<VecDeque<Ready>>>;
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
+/// What a network has to tell, and who is called then.
+#[derive(Debug, Default)]
+pub(super) struct Mailbox(Mutex<Mail>);
+
+#[derive(Debug, Default)]
+pub(super) struct Mail {
+    pub(super) news: VecDeque<Ready>,
+    pub(super) watches: Vec<Waker>,
+}
+
+impl Mailbox {
+    pub(super) fn tell(&self, ready: Ready) {
+        let mut mail = self.open();
+        mail.news.push_back(ready);
+        let watches = mail.watches.clone();
+        drop(mail);
+        watches.iter().for_each(Waker::wake_by_ref);
+    }
+
+    pub(super) fn open(&self) -> MutexGuard<'_, Mail> {
+        lock(&self.0)
+    }
+}
+
 /// Who is told of a pipe's edges.
 #[derive(Clone, Debug)]
 struct Watcher {
-    news: News,
+    news: Arc<Mailbox>,
     token: usize,
 }
 
@@ -39,7 +64,7 @@ impl Watcher {
             error: false,
         };
         change(&mut ready);
-        lock(&self.news).push_back(ready);
+        self.news.tell(ready);
     }
 }
 
@@ -61,7 +86,7 @@ struct Pipe {
 
 /// One end of a connection.
 #[derive(Debug)]
-pub(crate) struct MemorySocket {
+pub struct MemorySocket {
     incoming: Arc<Mutex<Pipe>>,
     outgoing: Arc<Mutex<Pipe>>,
 }
@@ -256,7 +281,7 @@ impl Backlog {
 /// Sockets of one reactor.
 #[derive(Debug, Default)]
 pub(crate) struct MemoryNetwork {
-    news: News,
+    pub(super) news: Arc<Mailbox>,
 }
 
 impl Network for MemoryNetwork {
@@ -264,7 +289,8 @@ impl Network for MemoryNetwork {
     type Listener = Backlog;
 
     fn poll(&mut self, news: &mut Vec<Ready>) -> io::Result<bool> {
-        for next in lock(&self.news).drain(..) {
+        let told = std::mem::take(&mut self.news.open().news);
+        for next in told {
             // Edges of one source are told together.
             match news.iter_mut().find(|ready| ready.token == next.token) {
                 Some(ready) => {

@@ -27,6 +27,7 @@ mod outgoing;
 mod resources;
 mod slots;
 mod staging;
+#[cfg_attr(all(test, models), path = "memory_system.rs")]
 mod system;
 mod takeover;
 #[cfg(test)]
@@ -39,9 +40,14 @@ mod zlib_budget;
 
 pub use listener::{ListenOptions, Share, bind};
 pub use network::{Network, Ready, Socket};
-pub use system::{Stream, System, Waker};
+pub use system::{Descriptor, Stream, System, Waker};
 pub use takeover::{OwnedStream, duplicate};
 pub use turn::{Limits, Turn};
+#[cfg(all(test, models))]
+pub(crate) use {
+    memory::{MemorySocket, pair},
+    system::Watch,
+};
 
 use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};

@@ -1,7 +1,7 @@
 //! The operating system's sockets, on mio.
 //!
-//! Owns: [`System`] (an epoll or kqueue instance) and [`Stream`]. The instance's
-//! descriptor becomes readable when there is news, so that any event loop can
+//! Owns: [`System`] (an epoll or kqueue instance), its [`Descriptor`] and [`Stream`].
+//! The descriptor becomes readable when there is news, so that any event loop can
 //! watch it; [`Waker`] makes it readable from any thread. Runs on: whoever
 //! turns the reactor; wakers on any thread.
 #![allow(unsafe_code)]
@@ -55,8 +55,32 @@ impl System {
 
     /// The descriptor that is readable while there is news. It lives as long as the instance.
     #[must_use]
-    pub fn descriptor(&self) -> RawFd {
-        self.poll.as_raw_fd()
+    pub fn descriptor(&self) -> Descriptor {
+        Descriptor(self.poll.as_raw_fd())
+    }
+}
+
+/// The descriptor of an instance.
+#[derive(Clone, Copy, Debug)]
+pub struct Descriptor(RawFd);
+
+impl Descriptor {
+    /// Its number.
+    #[must_use]
+    pub fn raw(&self) -> RawFd {
+        self.0
+    }
+
+    /// Whether there is news now.
+    #[must_use]
+    pub fn is_readable(&self) -> bool {
+        let mut asked = libc::pollfd {
+            fd: self.0,
+            events: libc::POLLIN,
+            revents: 0,
+        };
+        // SAFETY: one entry, there during the call, which does not wait.
+        unsafe { libc::poll(&raw mut asked, 1, 0) == 1 }
     }
 }
 

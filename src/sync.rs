@@ -1,0 +1,27 @@
+//! What threads share: atomics, locks, waiting.
+//!
+//! Owns: the choice between the real ones and those of the model checker, which
+//! tries every order in which threads may run and every value that a load may see
+//! (`cfg(models)`, CONTRIBUTING.md). All that synchronises in `bridge`, `driver` and
+//! the reactors' memory network is named through here. Runs on: any.
+
+#[cfg(all(test, models))]
+mod modelled;
+#[cfg(all(test, models))]
+pub(crate) use modelled::*;
+
+#[cfg(not(all(test, models)))]
+pub(crate) use std::sync::{Mutex, MutexGuard, atomic};
+
+#[cfg(all(unix, feature = "driver", not(all(test, models))))]
+pub(crate) use self::driver::*;
+
+#[cfg(all(unix, feature = "driver", not(all(test, models))))]
+mod driver {
+    pub(crate) use std::thread;
+    pub(crate) use tokio::sync::Notify;
+
+    pub(crate) mod parking_lot {
+        pub(crate) use ::parking_lot::Mutex;
+    }
+}
