@@ -21,6 +21,7 @@ use napi_derive::napi;
 
 use crate::buffers;
 use crate::doorbell;
+use crate::extract::{CarriedBytes, Extracted};
 use crate::headers::HttpRules;
 use crate::inline::Inline;
 
@@ -384,6 +385,41 @@ impl Bridge {
         for seat in self.shared.fleet.seats() {
             seat.unlisten(id);
         }
+    }
+
+    /// Takes a connection out of its reactor, after all that was written into the slab; its last
+    /// event is EXTRACTED. At most `ahead` bytes are read of what waits for it. Null if it is gone.
+    #[napi]
+    pub fn extract(
+        &self,
+        lane: u32,
+        slot: u32,
+        generation: u32,
+        ahead: u32,
+    ) -> Result<Option<Extracted>> {
+        let id = SlotId { slot, generation };
+        let (extract, turn) = self.seat(lane)?.extract(id, ahead as usize);
+        let outcome = self.shared.after(turn);
+        Ok(extract.map(|extract| Extracted::new(extract, outcome)))
+    }
+
+    /// What a connection has carried, with all that was written into the slab, or had when it
+    /// went; null once it is released.
+    #[napi]
+    pub fn counts(&self, lane: u32, slot: u32, generation: u32) -> Result<Option<CarriedBytes>> {
+        let (counts, turn) = self.seat(lane)?.counts(SlotId { slot, generation });
+        let outcome = self.shared.after(turn);
+        Ok(counts.map(|counts| CarriedBytes {
+            received: counts.received as f64,
+            sent: counts.sent as f64,
+            outcome,
+        }))
+    }
+
+    /// The descriptor of a connection that is still there, -1 without one. The reactor's own.
+    #[napi]
+    pub fn descriptor(&self, lane: u32, slot: u32, generation: u32) -> Result<i32> {
+        Ok(self.seat(lane)?.descriptor_of(SlotId { slot, generation }))
     }
 
     /// The addresses of a TCP connection that is still there.

@@ -19,7 +19,12 @@ use crate::buffers;
 pub struct Codec {
     decoder: Decoder,
     events: Events,
+    /// What came behind a frame that is being inflated.
+    held: Vec<u8>,
 }
+
+/// Bytes that one call inflates: so long JavaScript waits.
+const INFLATED_PER_CALL: usize = 256 * 1024;
 
 #[napi]
 impl Codec {
@@ -32,13 +37,24 @@ impl Codec {
         Ok(Self {
             decoder: Decoder::new(Settings::from_words(words).decoder),
             events: Events::default(),
+            held: Vec::new(),
         })
+    }
+
+    /// The decoder of a connection that had another owner, and bytes that it has not taken.
+    pub(crate) fn adopted(decoder: Decoder, held: Vec<u8>) -> Self {
+        Self {
+            decoder,
+            events: Events::default(),
+            held,
+        }
     }
 
     /// Decodes a chunk, which is unmasked in place, and copies the first events into `heads`:
     /// word 0 as in a record, then the offset in the chunk and the length of the payload, then
     /// the argument. A payload that does not lie in the chunk is flagged as a block. Returns the
-    /// number of events; bit 31 tells that [`Codec::next`] has more.
+    /// number of events; bit 31 tells that [`Codec::next`] has more, bit 30 that after these
+    /// events [`Codec::resume`] goes on inflating.
     #[napi]
     pub fn decode(
         &mut self,
@@ -48,15 +64,30 @@ impl Codec {
         let heads = buffers::writable_words(&mut heads);
         let chunk = buffers::writable_bytes(&mut chunk);
         self.events.begin(chunk);
-        self.decoder.handle_input(chunk, &mut self.events);
-        self.events.copy_out(heads)
+        let left = self.decoder.handle_input(chunk, &mut self.events);
+        let rest = chunk.get(chunk.len() - left..).unwrap_or_default();
+        self.held.extend_from_slice(rest);
+        self.events.copy_out(heads) | self.suspended()
+    }
+
+    /// Goes on inflating, and with what came behind. As [`Codec::decode`], without a chunk.
+    #[napi]
+    pub fn resume(&mut self, mut heads: Uint32ArraySlice<'_>) -> u32 {
+        let heads = buffers::writable_words(&mut heads);
+        self.events.begin(&[]);
+        self.decoder.resume(&mut self.events);
+        let mut held = std::mem::take(&mut self.held);
+        let left = self.decoder.handle_input(&mut held, &mut self.events);
+        held.drain(..held.len() - left);
+        self.held = held;
+        self.events.copy_out(heads) | self.suspended()
     }
 
     /// Copies further events of the last chunk, as [`Codec::decode`] does.
     #[napi]
     pub fn next(&mut self, mut heads: Uint32ArraySlice<'_>) -> u32 {
         let heads = buffers::writable_words(&mut heads);
-        self.events.copy_out(heads)
+        self.events.copy_out(heads) | self.suspended()
     }
 
     /// The payload of the next event that is flagged as a block.
@@ -71,6 +102,16 @@ impl Codec {
     #[napi]
     pub fn track_fragments(&mut self, on: bool) {
         self.decoder.set_track_fragments(on);
+    }
+
+    /// How large messages may be from now on; 0 is no limit.
+    #[napi]
+    pub fn limit_payload(&mut self, limit: u32) {
+        self.decoder.set_max_payload(limit.into());
+    }
+
+    fn suspended(&self) -> u32 {
+        u32::from(self.decoder.is_suspended()) << 30
     }
 }
 
@@ -92,6 +133,8 @@ struct Events {
     blocks: VecDeque<Vec<u8>>,
     /// Address and length of the chunk.
     chunk: (usize, usize),
+    /// Bytes that may still be inflated in this call.
+    room: usize,
 }
 
 impl Events {
@@ -99,6 +142,7 @@ impl Events {
         self.heads.clear();
         self.copied = 0;
         self.chunk = (chunk.as_ptr() as usize, chunk.len());
+        self.room = INFLATED_PER_CALL;
     }
 
     fn copy_out(&mut self, into: &mut [u32]) -> u32 {
@@ -169,6 +213,14 @@ impl EventSink for Events {
             Payload::Borrowed(bytes) => self.push(event::DEFLATED, flags, 0, bytes),
             Payload::Owned(block) => self.push_block(event::DEFLATED, flags, 0, block),
         }
+    }
+
+    fn inflate_room(&mut self) -> usize {
+        self.room
+    }
+
+    fn inflated(&mut self, taken: usize, made: usize) {
+        self.room = self.room.saturating_sub(taken.max(made).max(1));
     }
 
     fn allocate(&mut self, capacity: usize) -> Vec<u8> {

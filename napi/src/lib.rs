@@ -11,6 +11,8 @@ mod codec;
 mod constants;
 #[cfg(unix)]
 mod doorbell;
+#[cfg(unix)]
+mod extract;
 mod headers;
 mod identity;
 #[cfg(unix)]

@@ -89,6 +89,8 @@ pub mod event {
     pub const WRITTEN: u8 = 9;
     /// An upgrade request: aux is the listener's id, the payload its head. Always a block.
     pub const UPGRADE: u8 = 10;
+    /// The connection was taken out of the reactor: nothing follows.
+    pub const EXTRACTED: u8 = 11;
     /// Stream transport only: a frame of a compressed message. Flags: BINARY, FIN, BLOCK.
     pub const DEFLATED: u8 = 12;
 }
@@ -101,7 +103,7 @@ pub mod command {
     pub const RAW: u8 = 2;
     /// Finish our side of the stream once all is written; argument 1 closes the socket then.
     pub const END: u8 = 3;
-    /// Close the socket at once.
+    /// Close the socket at once; argument 1 resets the connection.
     pub const DESTROY: u8 = 4;
     /// Stop reading.
     pub const PAUSE: u8 = 5;
@@ -117,6 +119,8 @@ pub mod command {
     /// Keep-alive probes: aux is 1 to send them, the argument the idle time in seconds before them,
     /// 0 for the system's.
     pub const KEEP_ALIVE: u8 = 11;
+    /// The argument is the largest message from now on in bytes, 0 for no limit.
+    pub const MAX_PAYLOAD: u8 = 12;
     /// Report GONE if the peer of an undecided upgrade request leaves.
     pub const WATCH: u8 = 13;
 }

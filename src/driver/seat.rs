@@ -18,7 +18,7 @@ use crate::bridge::{
     Addresses, Block, Command, Environment, Lane, Outbox, Piece, SlotId, WrittenTable,
 };
 use crate::protocol::upgrade::Rules;
-use crate::reactor::{Descriptor, Limits, Reactor, Stream, System, Turn, Waker};
+use crate::reactor::{Counts, Descriptor, Extract, Limits, Reactor, Stream, System, Turn, Waker};
 use crate::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, AtomicUsize, Ordering};
 use crate::sync::parking_lot::Mutex;
 use crate::sync::{Notify, thread};
@@ -310,6 +310,29 @@ impl Seat {
     /// JavaScript side: stops listening at once.
     pub fn unlisten(&self, id: u16) {
         self.held.lock().reactor.unlisten(id);
+    }
+
+    /// JavaScript side: takes a connection out of the reactor after all that was commanded.
+    pub fn extract(&self, id: SlotId, ahead: usize) -> (Option<Extract<Stream>>, Turn) {
+        let mut held = self.held.lock();
+        let mut extract = None;
+        let turn = self.at_once(&mut held, |reactor| extract = reactor.extract(id, ahead));
+        (extract, turn)
+    }
+
+    /// JavaScript side: what a connection has carried, with all that was commanded.
+    pub fn counts(&self, id: SlotId) -> (Option<Counts>, Turn) {
+        let mut held = self.held.lock();
+        let mut counts = None;
+        let turn = self.at_once(&mut held, |reactor| counts = reactor.counts(id));
+        (counts, turn)
+    }
+
+    /// JavaScript side: the descriptor of a connection that is there, else -1.
+    #[must_use]
+    pub fn descriptor_of(&self, id: SlotId) -> RawFd {
+        let held = self.held.lock();
+        held.reactor.socket(id).map_or(-1, Stream::descriptor)
     }
 
     /// JavaScript side: the addresses of a connection that is there.

@@ -195,6 +195,11 @@ impl Decoder {
         self.config.track_fragments = on;
     }
 
+    /// Sets how many payload bytes the next frames of a message may announce; 0 is no limit.
+    pub fn set_max_payload(&mut self, limit: u64) {
+        self.config.max_payload = limit;
+    }
+
     /// Whether a close frame or a violation has ended the stream of events.
     #[must_use]
     pub fn is_finished(&self) -> bool {

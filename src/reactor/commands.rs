@@ -94,11 +94,15 @@ impl<N: Network> Reactor<N> {
                     // What was queued before is offered to the kernel first, where ws would have
                     // written it already.
                     connection.flush(resources)?;
+                    if head.argument == 1 {
+                        connection.reset_on_close();
+                    }
                     return Err(super::Gone(0));
                 }
                 command::PAUSE => connection.pause(),
                 command::RESUME => connection.resume(resources),
                 command::NO_DELAY => connection.set_no_delay(head.argument == 1),
+                command::MAX_PAYLOAD => connection.set_max_payload(head.argument.into()),
                 command::KEEP_ALIVE => {
                     let (on, idle) = keep_alive(head);
                     connection.set_keep_alive(on, idle);
@@ -130,9 +134,11 @@ impl<N: Network> Reactor<N> {
             mut rest,
             news,
             paused,
+            counts,
             ..
         } = *pending;
         let mut connection = Box::new(Connection::new(id, token, socket, settings));
+        connection.set_counts(counts);
         if paused {
             connection.pause();
         }

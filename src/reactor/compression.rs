@@ -90,6 +90,17 @@ impl Streams {
         parked
     }
 
+    /// Gives everything back but whether the message in progress is compressed, and what later ones
+    /// may refer to.
+    pub(crate) fn into_window(mut self, resources: &mut Resources) -> (bool, Vec<u8>) {
+        let Some(deflater) = &self.deflater else {
+            return (false, Vec::new());
+        };
+        let kept = (deflater.is_compressing(), deflater.window().to_vec());
+        self.finish(resources);
+        kept
+    }
+
     /// Gives everything back: the connection is over.
     pub(crate) fn finish(&mut self, resources: &mut Resources) {
         if let Some(mut deflater) = self.deflater.take() {

@@ -16,17 +16,21 @@ use std::io;
 use std::time::Duration;
 
 use super::compression::Streams;
+use super::extract::Extract;
 use super::inbound::Inbound;
 use super::network::{Ready, Socket};
 use super::outbound::Outbound;
 use super::outgoing::{CLOSE_OPCODE, FrameStart, Outgoing};
 use super::resources::Resources;
+use super::slots::Counts;
 use crate::bridge::Settings;
+use crate::bridge::SlotId;
 use crate::bridge::layout::event;
-use crate::bridge::{Addresses, SlotId};
 use crate::protocol::{Config, Role};
 
 const INTERNAL_ERROR: u16 = 1011;
+/// Microseconds that no compression takes.
+const UNLIMITED: usize = 1 << 40;
 /// Bytes of an inflated message above which its connection takes turns with others of the kind.
 const MUCH: usize = 1 << 20;
 
@@ -68,6 +72,20 @@ impl<S: Socket> Connection<S> {
             streams: Streams::new(settings.deflate),
             client: settings.decoder.role == Role::Client,
             has_job: false,
+        }
+    }
+
+    /// What the socket has carried before.
+    pub(crate) fn set_counts(&mut self, counts: Counts) {
+        self.inbound.received = counts.received;
+        self.outbound.answered = counts.sent;
+    }
+
+    /// What the socket has carried so far.
+    pub(crate) fn counts(&self) -> Counts {
+        Counts {
+            received: self.inbound.received,
+            sent: self.outbound.sent(),
         }
     }
 
@@ -199,8 +217,18 @@ impl<S: Socket> Connection<S> {
         self.socket.set_keep_alive(on, idle);
     }
 
-    pub(crate) fn addresses(&self) -> Option<Addresses> {
-        self.socket.addresses()
+    /// How large messages may be from now on.
+    pub(crate) fn set_max_payload(&mut self, limit: u64) {
+        self.inbound.set_max_payload(limit);
+    }
+
+    /// Makes closing the socket reset the connection.
+    pub(crate) fn reset_on_close(&self) {
+        self.socket.reset_on_close();
+    }
+
+    pub(crate) fn socket(&self) -> &S {
+        &self.socket
     }
 
     /// A panic unwound out of this connection: its peer is told with 1011.
@@ -224,6 +252,34 @@ impl<S: Socket> Connection<S> {
     /// `false` while they have to be looked at again.
     pub(crate) fn park(&mut self, resources: &mut Resources) -> bool {
         self.streams.park(&mut self.inbound, resources)
+    }
+
+    /// Takes the connection apart: it goes on elsewhere. All that is to be compressed is.
+    pub(crate) fn into_extract(mut self, ahead: usize, resources: &mut Resources) -> Extract<S> {
+        let budget = resources.zlib_budget;
+        resources.zlib_budget.refill(UNLIMITED);
+        let (socket, streams) = (&self.socket, &mut self.streams);
+        while !self.outbound.deflate_on(socket, streams, resources) {
+            resources.zlib_budget.refill(UNLIMITED);
+        }
+        resources.zlib_budget = budget;
+        let ahead = self.inbound.read_raw(&self.socket, ahead);
+        let counts = self.counts();
+        let (unsent, acks, side) = self.outbound.into_unsent(resources);
+        let (compressing, window) = self.streams.into_window(resources);
+        let (decoder, held) = self.inbound.into_decoder();
+        Extract {
+            socket: self.socket,
+            decoder: Some(decoder),
+            held,
+            ahead,
+            unsent,
+            acks,
+            side,
+            compressing,
+            window,
+            counts,
+        }
     }
 
     /// Gives all memory back; the socket closes.

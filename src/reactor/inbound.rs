@@ -18,6 +18,9 @@ use crate::protocol::{Config, Decoder, EventSink};
 /// Reads of one connection before others get their turn.
 const READS_PER_TURN: usize = 8;
 
+/// Bytes that one raw read returns.
+const RAW_BYTES: usize = 16 * 1024;
+
 #[derive(Debug)]
 pub(crate) struct Inbound {
     id: SlotId,
@@ -34,6 +37,8 @@ pub(crate) struct Inbound {
     paused: bool,
     /// Listed for the next turn, for the budget, or for inflating.
     listed: bool,
+    /// Bytes that were read.
+    pub(crate) received: u64,
 }
 
 /// What a read came to.
@@ -56,6 +61,7 @@ impl Inbound {
             ended: false,
             paused: false,
             listed: false,
+            received: 0,
         }
     }
 
@@ -159,6 +165,28 @@ impl Inbound {
         self.decoder.holds_stream()
     }
 
+    pub(crate) fn set_max_payload(&mut self, limit: u64) {
+        self.decoder.set_max_payload(limit);
+    }
+
+    /// Reads at most so many bytes as they are.
+    pub(crate) fn read_raw(&mut self, socket: &impl Socket, limit: usize) -> Vec<u8> {
+        let mut bytes = Vec::new();
+        let mut room = vec![MaybeUninit::uninit(); limit.min(RAW_BYTES)];
+        while bytes.len() < limit
+            && let Ok(read @ 1..) = socket.receive(&mut room)
+        {
+            bytes.extend_from_slice(received::bytes(&mut room, read));
+        }
+        self.received += bytes.len() as u64;
+        bytes
+    }
+
+    /// The decoder, and what was read behind a frame that it is in the middle of inflating.
+    pub(crate) fn into_decoder(self) -> (Decoder, Vec<u8>) {
+        (self.decoder, self.held)
+    }
+
     /// Gives all memory back.
     pub(crate) fn finish(&mut self, resources: &mut Resources) {
         self.decoder.finish(&mut sink(self.id, resources));
@@ -193,6 +221,7 @@ impl Inbound {
         if read == 0 {
             return Ok(Outcome::End);
         }
+        self.received += read as u64;
         resources.read_allowance = resources.read_allowance.saturating_sub(read);
         // A short read emptied the socket: there will be news when there is more.
         if read < room && !self.end_told {

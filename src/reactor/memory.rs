@@ -252,6 +252,10 @@ unsafe impl Socket for MemorySocket {
         }
     }
 
+    fn reset_on_close(&self) {
+        self.reset();
+    }
+
     fn set_no_delay(&self, _on: bool) {}
 
     fn set_keep_alive(&self, _on: bool, _idle: Option<Duration>) {}
@@ -319,6 +323,11 @@ impl Network for MemoryNetwork {
             (ready.readable, ready.read_closed, ready.writable) = (readable || ended, ended, true);
         });
         Ok(())
+    }
+
+    fn deregister(&mut self, socket: &mut MemorySocket) {
+        lock(&socket.incoming).reader = None;
+        lock(&socket.outgoing).writer = None;
     }
 
     fn register_listener(&mut self, listener: &mut Backlog, token: usize) -> io::Result<()> {

@@ -17,6 +17,7 @@
 mod commands;
 mod compression;
 mod connection;
+mod extract;
 mod inbound;
 mod listener;
 #[cfg(test)]
@@ -38,8 +39,11 @@ mod visitor;
 mod write_queue;
 mod zlib_budget;
 
+pub use extract::Extract;
 pub use listener::{ListenOptions, Share, bind};
 pub use network::{Network, Ready, Socket};
+pub use outbound::Side;
+pub use slots::Counts;
 pub use system::{Descriptor, Stream, System, Waker};
 pub use takeover::{OwnedStream, duplicate};
 pub use turn::{Limits, Turn};
@@ -91,6 +95,7 @@ struct Pending<S> {
     watched: bool,
     /// Reading is to begin with a pause.
     paused: bool,
+    counts: Counts,
 }
 
 /// What is due at a time.
@@ -242,14 +247,20 @@ impl<N: Network> Reactor<N> {
         self.visit(token, |visitor, resources| visitor.handle(news, resources));
     }
 
+    /// The socket of a connection that is there.
+    #[must_use]
+    pub fn socket(&self, id: SlotId) -> Option<&N::Socket> {
+        match self.entries.get(self.slots.token(id)?)? {
+            Entry::Open(connection) => Some(connection.socket()),
+            Entry::Pending(pending) => Some(&pending.socket),
+            _ => None,
+        }
+    }
+
     /// Local and remote address of a connection that is there.
     #[must_use]
     pub fn addresses(&self, id: SlotId) -> Option<Addresses> {
-        match self.entries.get(self.slots.token(id)?)? {
-            Entry::Open(connection) => connection.addresses(),
-            Entry::Pending(pending) => pending.socket.addresses(),
-            _ => None,
-        }
+        self.socket(id)?.addresses()
     }
 
     /// Whether everything queued was given to the kernel.
@@ -320,16 +331,16 @@ impl<N: Network> Reactor<N> {
 
     /// Ends a connection or an undecided request and tells JavaScript.
     fn close(&mut self, token: usize, gone: Gone) {
-        let id = match self.entries.get(token) {
-            Some(Entry::Open(connection)) => connection.id,
-            Some(Entry::Pending(pending)) => pending.id,
+        let (id, counts) = match self.entries.get(token) {
+            Some(Entry::Open(connection)) => (connection.id, connection.counts()),
+            Some(Entry::Pending(pending)) => (pending.id, pending.counts),
             _ => {
                 self.remove(token);
                 return;
             }
         };
         self.remove(token);
-        self.slots.set_token(id, None);
+        self.slots.set_gone(id, counts);
         self.resources.staging.push(id, event::GONE, 0, gone.0);
     }
 

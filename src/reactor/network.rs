@@ -47,6 +47,9 @@ pub trait Network: Debug + Send + 'static {
     /// The operating system's, for want of memory for instance.
     fn register(&mut self, socket: &mut Self::Socket, token: usize) -> io::Result<()>;
 
+    /// Watches a socket no more.
+    fn deregister(&mut self, socket: &mut Self::Socket);
+
     /// Watches a listener.
     ///
     /// # Errors
@@ -94,6 +97,9 @@ pub unsafe trait Socket: Debug + Send {
 
     /// Finishes our side after everything sent.
     fn shutdown_write(&self);
+
+    /// Makes closing the socket reset the connection.
+    fn reset_on_close(&self);
 
     /// Turns Nagle's algorithm off or on, where there is one.
     fn set_no_delay(&self, on: bool);

@@ -32,12 +32,15 @@ const DEFLATED_KEPT: usize = 256 * 1024;
 ///  Open ──END──► Ending ──all written──► Ended
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Side {
+pub enum Side {
+    /// It takes frames.
     Open,
-    /// To be finished when all is written; `close` then closes the socket, too.
+    /// To be finished when all is written.
     Ending {
+        /// Close the socket then, too.
         close: bool,
     },
+    /// It is finished.
     Ended,
 }
 
@@ -49,6 +52,10 @@ pub(crate) struct Outbound {
     /// Bytes written since the beginning, plus what compression has saved: so many of the bytes
     /// that JavaScript queued are done with.
     written: i64,
+    /// What compression has saved.
+    saved: i64,
+    /// Bytes that the socket had carried before it was a connection's.
+    pub(crate) answered: u64,
     side: Side,
     /// Listed in [`Resources::dirty`].
     dirty: bool,
@@ -82,6 +89,8 @@ impl Outbound {
             token,
             queue: None,
             written: 0,
+            saved: 0,
+            answered: 0,
             side: Side::Open,
             dirty: false,
             blocked: false,
@@ -210,7 +219,9 @@ impl Outbound {
         ack: bool,
         resources: &mut Resources,
     ) {
-        self.written += frame.wire_length(length) - frame.wire_length(made.len());
+        let saved = frame.wire_length(length) - frame.wire_length(made.len());
+        self.written += saved;
+        self.saved += saved;
         let frame = FrameStart {
             rsv1: frame.begins_message(),
             ..frame
@@ -411,6 +422,22 @@ impl Outbound {
         socket.shutdown_write();
         self.side = Side::Ended;
         Some(close)
+    }
+
+    /// Bytes that were written, or wait for it, as they are on the wire.
+    pub(crate) fn sent(&self) -> u64 {
+        let waiting = self.queue.as_ref().map_or(0, |queue| queue.waiting);
+        let written = u64::try_from(self.written - self.saved).unwrap_or(0);
+        self.answered + written + waiting
+    }
+
+    /// What is unwritten, where in it acknowledgements are due, and how far our side is.
+    pub(crate) fn into_unsent(mut self, resources: &mut Resources) -> (Vec<u8>, Vec<u64>, Side) {
+        let mut unsent = Vec::new();
+        let queue = self.queue.as_mut();
+        let acks = queue.map_or_else(Vec::new, |queue| queue.copy_out(&mut unsent));
+        self.release_queue(resources);
+        (unsent, acks, self.side)
     }
 
     /// Gives all memory back.

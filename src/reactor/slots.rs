@@ -12,6 +12,17 @@ struct Slot {
     used: bool,
     /// The connection, until it is gone.
     token: Option<usize>,
+    /// What it had carried when it went.
+    last: Counts,
+}
+
+/// Bytes that a connection has carried, as they were on the wire.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Counts {
+    /// Bytes that were read.
+    pub received: u64,
+    /// Bytes that were written, or wait for it.
+    pub sent: u64,
 }
 
 #[derive(Debug, Default)]
@@ -30,6 +41,7 @@ impl Slots {
         let mut generation = 0;
         if let Some(slot) = self.slots.get_mut(index as usize) {
             slot.used = true;
+            slot.last = Counts::default();
             generation = slot.generation;
         }
         SlotId {
@@ -51,6 +63,20 @@ impl Slots {
         (slot.used && slot.generation == id.generation)
             .then_some(slot.token)
             .flatten()
+    }
+
+    /// Notes that the entry of a slot is gone, and what it has carried.
+    pub(crate) fn set_gone(&mut self, id: SlotId, last: Counts) {
+        if let Some(slot) = self.get_mut(id) {
+            slot.token = None;
+            slot.last = last;
+        }
+    }
+
+    /// What the entry of a slot had carried when it went.
+    pub(crate) fn last(&self, id: SlotId) -> Option<Counts> {
+        let slot = self.slots.get(id.slot as usize)?;
+        (slot.used && slot.generation == id.generation).then_some(slot.last)
     }
 
     /// Frees a slot. `false` for an identity that is stale.

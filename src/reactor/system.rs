@@ -9,7 +9,7 @@
 use std::io::{self, IoSlice};
 use std::mem::MaybeUninit;
 use std::net::Shutdown;
-use std::os::fd::{AsRawFd, RawFd};
+use std::os::fd::{AsRawFd, OwnedFd, RawFd};
 use std::time::Duration;
 
 use mio::net::{TcpListener, TcpStream};
@@ -114,6 +114,15 @@ impl Network for System {
         }
     }
 
+    fn deregister(&mut self, socket: &mut Stream) {
+        let registry = self.poll.registry();
+        // It was registered, and whoever gets it does not care.
+        let _ = match socket {
+            Stream::Tcp(stream) => registry.deregister(stream),
+            Stream::Unix(stream) => registry.deregister(stream),
+        };
+    }
+
     fn register_listener(&mut self, listener: &mut TcpListener, token: usize) -> io::Result<()> {
         let registry = self.poll.registry();
         registry.register(listener, Token(token), Interest::READABLE)
@@ -134,10 +143,28 @@ pub enum Stream {
 }
 
 impl Stream {
+    /// The descriptor, which the stream keeps.
+    #[must_use]
+    pub fn descriptor(&self) -> RawFd {
+        match self {
+            Self::Tcp(stream) => stream.as_raw_fd(),
+            Self::Unix(stream) => stream.as_raw_fd(),
+        }
+    }
+
     fn as_socket(&self) -> SockRef<'_> {
         match self {
             Self::Tcp(stream) => SockRef::from(stream),
             Self::Unix(stream) => SockRef::from(stream),
+        }
+    }
+}
+
+impl From<Stream> for OwnedFd {
+    fn from(stream: Stream) -> Self {
+        match stream {
+            Stream::Tcp(stream) => stream.into(),
+            Stream::Unix(stream) => stream.into(),
         }
     }
 }
@@ -186,6 +213,10 @@ unsafe impl Socket for Stream {
 
     fn shutdown_write(&self) {
         let _ = self.as_socket().shutdown(Shutdown::Write);
+    }
+
+    fn reset_on_close(&self) {
+        let _ = self.as_socket().set_linger(Some(Duration::ZERO));
     }
 
     fn set_no_delay(&self, on: bool) {

@@ -242,7 +242,7 @@ impl<N: Network> Reactor<N> {
             self.timers.cancel(timer);
         }
         let id = self.slots.reserve();
-        let listener = visitor.listener;
+        let (listener, counts) = (visitor.listener, visitor.counts);
         let (socket, head, rest, news) = visitor.into_parts();
         // ws disables Nagle's algorithm on every socket.
         socket.set_no_delay(true);
@@ -253,6 +253,7 @@ impl<N: Network> Reactor<N> {
             news,
             watched: false,
             paused: false,
+            counts,
         }));
         self.slots.set_token(id, Some(token));
         let staging = &mut self.resources.staging;

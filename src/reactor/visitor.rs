@@ -10,6 +10,7 @@ use std::time::{Duration, SystemTime};
 
 use super::network::{Ready, Socket};
 use super::resources::Resources;
+use super::slots::Counts;
 use super::timers::TimerKey;
 use crate::protocol::upgrade::{Conversation, Head, Rules, Turn};
 
@@ -36,6 +37,7 @@ pub(crate) struct Visitor<S> {
     answer: Vec<u8>,
     written: usize,
     next: Next,
+    pub(crate) counts: Counts,
 }
 
 /// What follows when the answer is written.
@@ -86,6 +88,7 @@ impl<S: Socket> Visitor<S> {
             answer: Vec::new(),
             written: 0,
             next: Next::Read,
+            counts: Counts::default(),
         }
     }
 
@@ -172,6 +175,7 @@ impl<S: Socket> Visitor<S> {
             self.next = Next::Close;
             return Ok(());
         }
+        self.counts.received += read as u64;
         self.news.readable = read == limit || self.news.read_closed || self.news.error;
         let bytes = super::inbound::received_bytes(room, read);
         let date = || httpdate::fmt_http_date(SystemTime::now());
@@ -196,7 +200,10 @@ impl<S: Socket> Visitor<S> {
             && !rest.is_empty()
         {
             match self.socket.send(rest) {
-                Ok(written) => self.written += written,
+                Ok(written) => {
+                    self.written += written;
+                    self.counts.sent += written as u64;
+                }
                 Err(error) => match error.kind() {
                     io::ErrorKind::WouldBlock => return Writing::Blocked,
                     io::ErrorKind::Interrupted => {}

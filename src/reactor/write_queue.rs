@@ -200,6 +200,17 @@ impl WriteQueue {
         due
     }
 
+    /// Copies what is unwritten, and returns where in it acknowledgements are due.
+    pub(crate) fn copy_out(&self, out: &mut Vec<u8>) -> Vec<u64> {
+        let mut skip = self.offset;
+        for segment in &self.segments {
+            out.extend_from_slice(segment.as_slice().get(skip..).unwrap_or_default());
+            skip = 0;
+        }
+        let written = self.queued - self.waiting;
+        self.acks.iter().map(|at| at - written).collect()
+    }
+
     fn clear(&mut self, spares: &mut Spares) {
         while let Some(segment) = self.segments.pop_front() {
             if let Segment::Bytes(buffer) = segment {

@@ -98,6 +98,18 @@ impl Deflater {
         }
     }
 
+    /// Whether the message in progress is compressed.
+    #[must_use]
+    pub fn is_compressing(&self) -> bool {
+        self.compressing
+    }
+
+    /// What later messages may refer to.
+    #[must_use]
+    pub fn window(&self) -> &[u8] {
+        self.history.window()
+    }
+
     /// Whether a compressed stream takes memory now.
     #[must_use]
     pub fn holds_stream(&self) -> bool {

@@ -9,6 +9,7 @@
 
 mod endings;
 mod exchange;
+mod extraction;
 mod fairness;
 mod listening;
 
