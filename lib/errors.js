@@ -69,6 +69,18 @@ function listenError(errno, address, port) {
 }
 
 /**
+ * The error that Node reports when a call to the system fails.
+ *
+ * @param {Number} errno The operating system's positive error number
+ * @param {String} syscall
+ * @return {Error}
+ */
+function systemError(errno, syscall) {
+  const [code] = getSystemErrorMap().get(-errno) || [`E${errno}`];
+  return Object.assign(new Error(`${syscall} ${code}`), { errno: -errno, code, syscall });
+}
+
+/**
  * The error for bytes that will never be written.
  *
  * @return {Error}
@@ -79,4 +91,11 @@ function destroyedError() {
   return error;
 }
 
-module.exports = { destroyedError, errorOfCode, grammarError, listenError, violationError };
+module.exports = {
+  destroyedError,
+  errorOfCode,
+  grammarError,
+  listenError,
+  systemError,
+  violationError
+};

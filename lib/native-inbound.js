@@ -15,6 +15,7 @@ const { ReceiverStandIn } = require('./native-stand-ins');
 const {
   EVENT_CLOSE,
   EVENT_EOF,
+  EVENT_EXTRACTED,
   EVENT_FRAGMENTS,
   EVENT_GONE,
   EVENT_MESSAGE,
@@ -48,9 +49,14 @@ class NativeInbound {
     this.websocket = null;
   }
 
+  /** The same if somebody has asked for it, else null. */
+  get knownReceiver() {
+    return this._receiver;
+  }
+
   /** What stands for ws's Receiver. */
   get receiver() {
-    if (this._receiver === null) this._receiver = new ReceiverStandIn(this.websocket);
+    if (this._receiver === null) this._receiver = new ReceiverStandIn(this._transport);
     return this._receiver;
   }
 
@@ -102,9 +108,14 @@ class NativeInbound {
     this._transport.touch();
     if (tag === EVENT_WRITTEN) this._transport.onWritten(data);
     else if (tag === EVENT_GONE) this._transport.onGone(data);
-    else if (this._isStopped()) return;
+    else if (this._isStopped()) this._skip(tag);
     else if (this._passes(tag)) this._deliver(tag, aux, data);
     else this._held.hold(tag, aux, data);
+  }
+
+  // Whoever was terminated hears nothing, but the connection still has to be forgotten.
+  _skip(tag) {
+    if (tag === EVENT_EXTRACTED) this._transport.onExtracted();
   }
 
   _isStopped() {
@@ -125,8 +136,12 @@ class NativeInbound {
       if (websocket !== null) websocket._onMessage(data, aux, boundaries);
     } else if (tag === EVENT_FRAGMENTS) {
       this._boundaries = data;
+    } else if (tag === EVENT_EXTRACTED) {
+      this._transport.onExtracted();
+    } else if (tag === EVENT_EOF) {
+      this._transport.onEnd();
     } else if (websocket === null) {
-      if (tag === EVENT_EOF) this._transport.end();
+      return;
     } else if (tag === EVENT_PING) {
       websocket._onPing(data);
     } else if (tag === EVENT_PONG) {
@@ -136,8 +151,6 @@ class NativeInbound {
       websocket._onConclude(aux, data);
     } else if (tag === EVENT_VIOLATION) {
       websocket._onViolation(violationError(aux, data));
-    } else if (tag === EVENT_EOF) {
-      websocket._onEnd();
     }
   }
 }

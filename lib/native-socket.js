@@ -1,136 +1,380 @@
-// The stand-in for net.Socket on connections that Node never saw.
+// The net.Socket of a connection that a reactor has.
 //
-// Owns: the surface of net.Socket that people use on request.socket and
-// ws._socket. Made when first touched. Runs on: js.
+// Owns: the one mechanism for both modes: a genuine net.Socket (Node's own, or made
+// when first touched) over a handle of ours, and in front of its prototype a layer
+// that knows what such a connection does natively. Whatever else is touched gives
+// the socket back (demotion.js). Used by takeover.js and native-transport.js.
+// Runs on: js. Tests: __test__/differential/socket-*.test.js, COMPAT.md has the table.
 
 'use strict';
 
-const { Duplex } = require('stream');
+const net = require('net');
 
 const { NOOP } = require('./constants');
+const demotion = require('./demotion');
+const { NativeHandle, NativeTcpHandle, STATES } = require('./native-handle');
 
-class NativeSocket extends Duplex {
-  /** @param {NativeTransport} transport */
-  constructor(transport) {
-    super({ allowHalfOpen: true, emitClose: true });
-    this.transport = transport;
-    this._addresses = transport.addresses || {};
-    this.connecting = false;
-    // What is written to a connection that its peer has reset is nobody's uncaught error.
-    this.on('error', NOOP);
-    transport.onceGone(() => this.destroy());
-    if (transport.websocket === null) transport.watch();
-  }
+const { prototype: genuine } = net.Socket;
+const kNative = Symbol('kNative');
 
-  get remoteAddress() {
-    return this._addresses.remoteAddress;
-  }
+// Events that only a socket has that really reads.
+const READING = new Set(['data', 'readable']);
+// Methods and accessors whose code of Node's does the right thing on a native connection: it
+// asks the handle, or the state of the two streams.
+const ASKS_HANDLE = ['_final', '_getpeername', '_getsockname', 'ref', 'setKeepAlive', 'setNoDelay'];
+ASKS_HANDLE.push('unref');
+const GETS_FROM_HANDLE = ['_bytesDispatched', 'bytesRead', 'bytesWritten', 'pending'];
+const AS_IT_IS = new Set([
+  ...['_undestroy', '_unrefTimer', 'address', 'constructor', 'destroy', 'destroySoon'],
+  ...['eventNames', 'getMaxListeners', 'isPaused', 'setDefaultEncoding', 'setMaxListeners']
+]);
 
-  get remotePort() {
-    return this._addresses.remotePort;
-  }
+// Whose handle Node's code may see just now.
+let asked = null;
 
-  get remoteFamily() {
-    return this._addresses.family;
-  }
-
-  get localAddress() {
-    return this._addresses.localAddress;
-  }
-
-  get localPort() {
-    return this._addresses.localPort;
-  }
-
-  get localFamily() {
-    return this._addresses.family;
-  }
-
-  get bufferSize() {
-    return this.transport.bufferedAmount;
-  }
-
-  get readyState() {
-    return this.destroyed ? 'closed' : 'open';
-  }
-
-  /** @return {{address: String, family: String, port: Number}} Of our side */
-  address() {
-    const { localAddress: address, family, localPort: port } = this._addresses;
-    return address === undefined ? {} : { address, family, port };
-  }
-
-  /** Disables Nagle's algorithm, or enables it. */
-  setNoDelay(noDelay = true) {
-    this.transport.setNoDelay(Boolean(noDelay));
-    return this;
-  }
-
-  /** Sends keep-alive probes after `initialDelay` milliseconds, or stops to. */
-  setKeepAlive(enable = false, initialDelay = 0) {
-    this.transport.setKeepAlive(Boolean(enable), Math.max(Math.floor(initialDelay / 1000), 0));
-    return this;
-  }
-
-  /** Calls back, and emits 'timeout', once nothing was written or emitted for a while. */
-  setTimeout(milliseconds, callback) {
-    clearTimeout(this._timer);
-    this._timer = null;
-    this.timeout = milliseconds;
-    if (milliseconds > 0) {
-      this._timer = setTimeout(() => this.emit('timeout'), milliseconds);
-      this._timer.unref();
-      if (callback) this.once('timeout', callback);
-    } else if (callback) {
-      this.removeListener('timeout', callback);
-    }
-    return this;
-  }
-
-  /** As net.Socket's: traffic puts the time-out off. */
-  _unrefTimer() {
-    if (this._timer) this._timer.refresh();
-  }
-
-  /** Lets the connection keep the process alive. */
-  ref() {
-    this.transport.referenced = true;
-    return this;
-  }
-
-  /** Keeps the connection from keeping the process alive. */
-  unref() {
-    this.transport.referenced = false;
-    return this;
-  }
-
-  /** Ends our side and closes the socket when all is written. */
-  destroySoon() {
-    if (this.writable) this.end();
-    if (this.writableFinished) this.destroy();
-    else this.once('finish', this.destroy);
-  }
-
-  _read() {}
-
-  _write(chunk, encoding, callback) {
-    this._unrefTimer();
-    this.transport.raw(chunk, callback);
-  }
-
-  _final(callback) {
-    // The callback of an empty write comes when everything before it is written.
-    this.transport.raw('', (error) => {
-      if (!error) this.transport.end();
-      callback(error);
-    });
-  }
-
-  _destroy(error, callback) {
-    clearTimeout(this._timer);
-    this.transport.destroy();
-    callback(error);
+/** Runs code of Node's that asks the handle. */
+function asking(socket, act) {
+  const before = asked;
+  asked = socket;
+  try {
+    return act();
+  } finally {
+    asked = before;
   }
 }
 
-module.exports = NativeSocket;
+const isNative = (socket) => {
+  const { [kNative]: handle } = socket;
+  return handle !== undefined && handle.state === STATES.NATIVE;
+};
+
+/** Gives a socket back to its user, if a reactor has its connection. */
+function giveBack(socket) {
+  if (!isNative(socket)) return;
+  const { [kNative]: handle } = socket;
+  leave(socket, STATES.GIVEN_BACK);
+  const isReal = demotion.demote(handle.transport, socket, handle);
+  if (isReal && handle.heir === null) unbind(socket, handle.transport);
+}
+
+function leave(socket, state) {
+  socket[kNative].state = state;
+  Object.setPrototypeOf(socket, genuine);
+  // Where http has put methods of its own on the socket.
+  for (const name of LISTENING) {
+    if (Object.prototype.hasOwnProperty.call(socket, name) && socket[name] === layer[name]) {
+      socket[name] = genuine[name];
+    }
+  }
+}
+
+/** Members of the layer that do something natively. */
+const native = {
+  get _handle() {
+    if (asked === this) return this[kNative];
+    giveBack(this);
+    return this._handle;
+  },
+
+  set _handle(handle) {
+    giveBack(this);
+    this._handle = handle;
+  },
+
+  get bufferSize() {
+    return this.writableLength;
+  },
+
+  get writableLength() {
+    return this[kNative].transport.writableLength;
+  },
+
+  get writableNeedDrain() {
+    return !this.destroyed && !this.writableEnded && this[kNative].needsDrain();
+  },
+
+  get readableLength() {
+    // What a socket reads while it is paused waits in its buffer.
+    if (this.isPaused()) giveBack(this);
+    return Reflect.get(genuine, 'readableLength', this);
+  },
+
+  pause() {
+    genuine.pause.call(this);
+    if (isNative(this)) this[kNative].transport.pauseReading();
+    return this;
+  },
+
+  resume() {
+    genuine.resume.call(this);
+    if (isNative(this)) this[kNative].transport.resumeReading();
+    return this;
+  },
+
+  read(size) {
+    // A socket that flows has nothing to read, and Node looks whether it has.
+    if (!this._readableState.ended) {
+      if (size === 0 || this.readableFlowing === true) return null;
+      giveBack(this);
+    }
+    return genuine.read.call(this, size);
+  },
+
+  end(data, encoding, callback) {
+    const isEmpty = data === undefined || data === null || typeof data === 'function';
+    if (!isEmpty) giveBack(this);
+    return genuine.end.call(this, data, encoding, callback);
+  },
+
+  uncork() {
+    return genuine.uncork.call(this);
+  },
+
+  setTimeout(milliseconds, callback) {
+    genuine.setTimeout.call(this, milliseconds, callback);
+    if (isNative(this)) this[kNative].setTimed(this.timeout > 0);
+    return this;
+  },
+
+  _onTimeout() {
+    if (!isNative(this)) genuine._onTimeout.call(this);
+    else if (this[kNative].hasProgressed()) this._unrefTimer();
+    else this.emit('timeout');
+  },
+
+  resetAndDestroy() {
+    if (!(this[kNative] instanceof NativeTcpHandle)) giveBack(this);
+    if (!isNative(this)) return genuine.resetAndDestroy.call(this);
+    this.resetAndClosing = true;
+    return this.destroy();
+  },
+
+  _destroy(error, callback) {
+    // From here on it is a socket of Node's that is closing.
+    if (isNative(this)) leave(this, STATES.CLOSING);
+    genuine._destroy.call(this, error, callback);
+  },
+
+  removeAllListeners(...names) {
+    if (names.length === 0 || READING.has(names[0])) giveBack(this);
+    return genuine.removeAllListeners.apply(this, names);
+  }
+};
+
+// Methods whose first argument is the name of an event.
+const LISTENING = ['addListener', 'on', 'once', 'prependListener', 'prependOnceListener'];
+const ABOUT_EVENTS = [...LISTENING, 'emit', 'listenerCount', 'listeners', 'off', 'rawListeners'];
+ABOUT_EVENTS.push('removeListener');
+
+const layer = makeLayer();
+
+function makeLayer() {
+  const members = Object.create(genuine);
+  for (const [name, descriptor] of membersOf(genuine)) {
+    const own = Object.getOwnPropertyDescriptor(native, name);
+    if (own !== undefined) {
+      Object.defineProperty(members, name, own.get ? own : method(name, own.value));
+    } else if (ABOUT_EVENTS.includes(name)) {
+      Object.defineProperty(members, name, method(name, aboutEvents(name)));
+    } else if (ASKS_HANDLE.includes(name)) {
+      Object.defineProperty(members, name, method(name, askingHandle(name)));
+    } else if (GETS_FROM_HANDLE.includes(name)) {
+      const get = function () {
+        return asking(this, () => Reflect.get(genuine, name, this));
+      };
+      Object.defineProperty(members, name, { configurable: true, get });
+    } else if (typeof descriptor.value === 'function' && !AS_IT_IS.has(name)) {
+      Object.defineProperty(members, name, method(name, givingBack(name)));
+    }
+  }
+  // A data property of its own in versions of Node that have no accessor for it.
+  Object.defineProperty(members, '_handle', Object.getOwnPropertyDescriptor(native, '_handle'));
+  return members;
+}
+
+/** Every named member of a prototype and its own prototypes, and the iterator, nearest first. */
+function membersOf(prototype) {
+  const members = new Map();
+  let next = prototype;
+  // Up to Object.prototype, which may be another realm's.
+  for (
+    let above = Object.getPrototypeOf(next);
+    above !== null;
+    above = Object.getPrototypeOf(next)
+  ) {
+    const names = [...Object.getOwnPropertyNames(next), Symbol.asyncIterator];
+    for (const name of names) {
+      const descriptor = Object.getOwnPropertyDescriptor(next, name);
+      if (descriptor !== undefined && !members.has(name)) members.set(name, descriptor);
+    }
+    next = above;
+  }
+  return members;
+}
+
+/** A method; who puts another in its place on a socket wants to see what passes. */
+function method(name, value) {
+  return {
+    configurable: true,
+    get: () => value,
+    set(replacement) {
+      giveBack(this);
+      this[name] = replacement;
+    }
+  };
+}
+
+function givingBack(name) {
+  return function (...args) {
+    giveBack(this);
+    return genuine[name].apply(this, args);
+  };
+}
+
+function askingHandle(name) {
+  return function (...args) {
+    if (!isNative(this)) return genuine[name].apply(this, args);
+    return asking(this, () => genuine[name].apply(this, args));
+  };
+}
+
+function aboutEvents(name) {
+  return function (event, ...rest) {
+    if (READING.has(event)) giveBack(this);
+    const result = genuine[name].call(this, event, ...rest);
+    if (event === 'drain' && isNative(this) && LISTENING.includes(name)) {
+      this[kNative].expectDrain();
+    }
+    return result;
+  };
+}
+
+// What ws's own listeners do. They stay where they are when the socket is given back.
+
+function onEnd() {
+  const { heir, transport } = this[kNative];
+  if (heir !== null) heir.onEnd();
+  else if (transport.websocket !== null) transport.websocket._onEnd();
+  else transport.end();
+}
+
+function onError() {
+  const { heir, transport } = this[kNative];
+  this.removeListener('error', onError);
+  this.on('error', NOOP);
+  if (heir !== null || transport.websocket !== null) transport.websocket._onSocketError();
+  this.destroy();
+}
+
+function onClose() {
+  const { heir, transport } = this[kNative];
+  this.removeListener('close', onClose);
+  this.removeListener('end', onEnd);
+  if (heir !== null) {
+    transport.stopEvents();
+    heir.onClose();
+    transport.forgetListener();
+  } else {
+    transport.onSocketClosed();
+  }
+}
+
+function bind(socket, handle) {
+  handle.owner = socket;
+  handle.transport.handle = handle;
+  socket[kNative] = handle;
+  genuine.on.call(socket, 'close', onClose);
+  genuine.on.call(socket, 'end', onEnd);
+  genuine.on.call(socket, 'error', onError);
+  Object.setPrototypeOf(socket, layer);
+}
+
+/** A socket without a WebSocket is like any other, but for an error that would be nobody's. */
+function unbind(socket, { listener }) {
+  socket.removeListener('close', onClose);
+  socket.removeListener('end', onEnd);
+  socket.removeListener('error', onError);
+  socket[kNative] = undefined;
+  genuine.on.call(socket, 'error', guard);
+  if (listener !== null) genuine.on.call(socket, 'close', () => listener.forget());
+}
+
+/** Takes the guard away that a socket without a WebSocket has. */
+function release(socket) {
+  socket.removeListener('error', guard);
+}
+
+function guard() {
+  this.destroy();
+}
+
+function refuseEncoding() {
+  const error = new Error('Changing the socket encoding is not allowed per RFC7230 Section 3.');
+  error.code = 'ERR_HTTP_SOCKET_ENCODING';
+  throw error;
+}
+
+/**
+ * Makes the socket object of a connection that Node never saw.
+ *
+ * @param {NativeTransport} transport
+ * @return {net.Socket}
+ */
+function makeSocket(transport) {
+  const handle = new NativeTcpHandle(transport);
+  const socket = new net.Socket({ handle, allowHalfOpen: true });
+  // As a server of Node's leaves them.
+  socket.parser = null;
+  socket.setEncoding = refuseEncoding;
+  socket.server = transport.listener;
+  bind(socket, handle);
+  return socket;
+}
+
+/**
+ * Puts a socket of Node's over a connection that has just left it.
+ *
+ * @param {net.Socket} socket
+ * @param {NativeTransport} transport
+ */
+function wrapSocket(socket, transport) {
+  const { _handle: former } = socket;
+  const Handle = typeof former.getpeername === 'function' ? NativeTcpHandle : NativeHandle;
+  const { bytesRead, bytesWritten } = former;
+  const handle = new Handle(transport, { bytesRead, bytesWritten });
+  // Node finds the socket of a handle through a symbol of its own.
+  for (const symbol of Object.getOwnPropertySymbols(former)) handle[symbol] = former[symbol];
+  socket._handle = handle;
+  bind(socket, handle);
+  for (const name of LISTENING) {
+    if (Object.prototype.hasOwnProperty.call(socket, name)) {
+      Object.defineProperty(socket, name, { value: layer[name], writable: true });
+    }
+  }
+}
+
+/**
+ * @param {Duplex} socket
+ * @return {?NativeTransport} The connection in a reactor that a socket object stands for
+ */
+function nativeOf(socket) {
+  return isNative(socket) ? socket[kNative].transport : null;
+}
+
+/** Ends the reading side of a native socket, as the end that a peer sends does. */
+function finishReading(socket) {
+  if (socket.destroyed || socket._readableState.ended) return;
+  genuine.push.call(socket, null);
+  genuine.read.call(socket, 0);
+}
+
+/** A socket object that is made now is as one that was there from the beginning. */
+function catchUp(socket, { isAttached, isPaused, hasEnded, isOver }) {
+  if (isPaused) genuine.pause.call(socket);
+  else if (isAttached) socket.readableFlowing = true;
+  if (isAttached) socket.timeout = 0;
+  if (hasEnded) socket.end();
+  if (isOver) socket.destroy();
+}
+
+module.exports = { catchUp, finishReading, giveBack, makeSocket, nativeOf, release, wrapSocket };

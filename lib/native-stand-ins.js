@@ -1,53 +1,147 @@
-// What stands for ws's Receiver and Sender on connections that a worker owns.
-// Made when first touched. Runs on: js.
+// What stands for ws's Receiver and Sender on connections that a reactor has.
+//
+// Owns: their members, which are as on a connection at rest; what takes effect of
+// them natively. Whoever wants more of a Receiver gets a real one: the connection
+// goes back to Node. Made when first touched. Runs on: js.
+// Tests: __test__/differential/stand-ins.test.js.
 
 'use strict';
 
 const { Buffer } = require('buffer');
-const EventEmitter = require('events');
+const { Writable } = require('stream');
+
+const Sender = require('./sender');
+
+// Events that only a Receiver has that really decodes.
+const DECODING = new Set(['message', 'ping', 'pong', 'error', 'drain', 'finish', 'close']);
 
 /**
  * Emits 'conclude' as a Receiver does, before the WebSocket reacts to the close frame.
  */
-class ReceiverStandIn extends EventEmitter {
-  /** @param {?WebSocket} websocket */
-  constructor(websocket) {
+class ReceiverStandIn extends Writable {
+  /** @param {NativeTransport} transport */
+  constructor(transport) {
     super();
+    const { websocket } = transport;
     const options = websocket === null ? {} : websocket._options;
+    this._transport = transport;
+    this._real = null;
+    this._allowSynchronousEvents = options.allowSynchronousEvents !== false;
+    this._binaryType = websocket === null ? 'nodebuffer' : websocket.binaryType;
     this._extensions = websocket === null ? {} : websocket._extensions;
+    this._isServer = websocket !== null && websocket._isServer;
+    this._limit = options.maxPayload | 0;
     this._maxBufferedChunks = options.maxBufferedChunks | 0;
     this._maxFragments = options.maxFragments | 0;
-    this._maxPayload = options.maxPayload | 0;
+    this._skipUTF8Validation = Boolean(options.skipUTF8Validation);
+    // A Receiver at rest, between two frames.
+    this._bufferedBytes = 0;
+    this._buffers = [];
+    this._compressed = false;
+    this._errored = false;
+    this._fin = false;
+    this._fragmented = 0;
+    this._fragments = [];
+    this._loop = false;
+    this._mask = undefined;
+    this._masked = false;
+    this._messageLength = 0;
+    this._numFragments = 0;
+    this._opcode = 0;
+    this._payloadLength = 0;
     this._state = 0;
+    this._totalPayloadLength = 0;
+  }
+
+  /** The largest message. What is written here counts from the next frame on. */
+  get _maxPayload() {
+    return this._limit;
+  }
+
+  set _maxPayload(limit) {
+    this._limit = limit;
+    if (this._real !== null) this._real._maxPayload = limit;
+    else this._transport.setMaxPayload(Math.max(limit | 0, 0));
+  }
+
+  on(event, listener) {
+    this._beReal(event);
+    return super.on(event, listener);
+  }
+
+  addListener(event, listener) {
+    return this.on(event, listener);
+  }
+
+  prependListener(event, listener) {
+    this._beReal(event);
+    return super.prependListener(event, listener);
+  }
+
+  _beReal(event) {
+    if (DECODING.has(event)) this._transport.giveBack();
+  }
+
+  /** Bytes from elsewhere are decoded as if the peer had sent them. */
+  _write(chunk, encoding, callback) {
+    this._transport.giveBack();
+    if (this._real !== null) this._real.write(chunk, encoding, callback);
+    else callback();
+  }
+
+  /** A real one decodes from now on; who listens here hears of it. */
+  follow(receiver) {
+    this._real = receiver;
+    receiver._maxPayload = this._limit;
+    for (const event of ['conclude', ...DECODING]) {
+      receiver.on(event, (...details) => {
+        if (event !== 'error' || this.listenerCount(event) > 0) this.emit(event, ...details);
+      });
+    }
   }
 }
 
+// Its gate is the transport's, if there is one.
+const NO_SOCKET = Object.freeze({ destroyed: false });
+
 /**
- * Writes frames that were built already, as engine.io does.
+ * Frames and writes through the reactor.
  */
-class SenderStandIn {
+class SenderStandIn extends Sender {
   /** @param {NativeTransport} transport */
   constructor(transport) {
-    this._transport = transport;
+    const { websocket } = transport;
+    super(NO_SOCKET, websocket === null ? {} : websocket._extensions);
+    Object.defineProperty(this, '_socket', {
+      configurable: true,
+      enumerable: true,
+      get: () => transport.socket,
+      set: () => {}
+    });
+    Object.defineProperty(this, '_transport', { value: transport });
   }
 
   get _bufferedBytes() {
     return this._transport.gateBytes;
   }
 
-  get _socket() {
-    return this._transport.socket;
-  }
-
   get _state() {
-    return 0;
+    const { gate } = this._transport;
+    return gate === null ? 0 : gate.state;
   }
 
   get _queue() {
-    return [];
+    const { gate } = this._transport;
+    return gate === null ? [] : gate.queue;
+  }
+
+  writeFrame(opcode, data, fin, mask, callback, compress) {
+    this._transport.frame(opcode, data, Boolean(fin), Boolean(mask), callback, Boolean(compress));
   }
 
   /**
+   * Writes frames that were built already, as engine.io does.
+   *
    * @param {Array<Buffer|String>} list The header and perhaps the payload
    * @param {Function} [callback]
    */

@@ -10,15 +10,16 @@
 const { Buffer } = require('buffer');
 
 const bridge = require('./bridge');
-const { EMPTY_BUFFER } = require('./constants');
-const { destroyedError } = require('./errors');
+const { EMPTY_BUFFER, NOOP } = require('./constants');
+const { destroyedError, systemError } = require('./errors');
 const NativeInbound = require('./native-inbound');
-const NativeSocket = require('./native-socket');
+const { catchUp, finishReading, giveBack, makeSocket } = require('./native-socket');
 const { SenderStandIn } = require('./native-stand-ins');
-const { PendingWrites } = require('./pending-writes');
+const { PendingWrites, ownCallback } = require('./pending-writes');
 const Queue = require('./queue');
 const { byteLengthOf } = require('./send-data');
 const { SendGate, isBlob } = require('./send-gate');
+const { currentTick } = require('./tick');
 
 const {
   COMMAND_ACCEPT,
@@ -26,6 +27,7 @@ const {
   COMMAND_END,
   COMMAND_FRAME,
   COMMAND_KEEP_ALIVE,
+  COMMAND_MAX_PAYLOAD,
   COMMAND_NO_DELAY,
   COMMAND_PAUSE,
   COMMAND_RAW,
@@ -42,6 +44,9 @@ const FIN_BIT = FLAG_FIN << 8;
 const MASK_BIT = FLAG_MASK << 8;
 const ACK_BIT = FLAG_ACK << 8;
 const COMPRESS_BIT = FLAG_COMPRESS << 8;
+
+// No socket of Node's waits for 'drain' below this.
+const MUCH = 16 * 1024;
 
 /**
  * A native connection, with or without a WebSocket on it.
@@ -60,6 +65,12 @@ class NativeTransport {
     this.listener = null;
     /** Whether the socket is closed. */
     this.gone = false;
+    /** What net.Socket has for a handle, once there is a socket object. */
+    this.handle = null;
+    /** Who wants to know of traffic, or null. */
+    this.watcher = null;
+    /** The tick in which a large frame was sent. */
+    this.largeIn = -1;
     this._inbound = new NativeInbound(this, generation);
     this._hold = new bridge.Hold();
     this._writes = null;
@@ -72,7 +83,10 @@ class NativeTransport {
     this._ended = false;
     this._finished = false;
     this._onFinished = null;
-    this._onGone = null;
+    this._onExtracted = null;
+    this._heir = null;
+    this._onOver = null;
+    this._over = false;
     lane.endpoints[slot] = this._inbound;
     this._hold.acquire();
   }
@@ -88,6 +102,12 @@ class NativeTransport {
     this._inbound.websocket = websocket;
     this._inbound.scope = scope;
     this._inbound.stepped = !allowSynchronousEvents;
+    const { _socket: socket } = this;
+    if (socket === null) return;
+    if (socket.timeout > 0) socket.setTimeout(0);
+    // One that was paused before stays so, as with ws.
+    if (socket.readableFlowing === false) this.pauseReading();
+    else socket.resume();
   }
 
   /** Who hears of events, or null. */
@@ -154,9 +174,13 @@ class NativeTransport {
 
   _makeGate() {
     return new SendGate(
-      () => this.gone || this._destroyed,
+      () => this._isClosed(),
       (error) => this.websocket._onSendError(error)
     );
+  }
+
+  _isClosed() {
+    return this.gone || this._destroyed;
   }
 
   _frame(opcode, data, fin, mask, callback, compress) {
@@ -169,12 +193,13 @@ class NativeTransport {
       if (!this._await(callback)) return;
     }
     if (this.gone) return;
-    this.touch();
     const length = this.lane.write(word, this.slot, this.generation, data);
+    if (length >= MUCH) this.largeIn = currentTick();
     this._queued += length + (length < 126 ? 2 : length < 65536 ? 4 : 10) + (mask ? 4 : 0);
     if (typeof data === 'string' && !mask && length !== data.length) {
       this._noteSurplus(length - data.length);
     }
+    if (this.watcher !== null) this.watcher.onSend();
   }
 
   /**
@@ -249,28 +274,57 @@ class NativeTransport {
       this._gate.wait(0, () => this.end(close));
       return;
     }
+    // A socket object ends as Node's do, and comes back to finishSide().
+    if (this._socket !== null && !close) this._socket.end();
+    else this._finishSide(close, this._onFinished === null ? null : NOOP);
+  }
+
+  /**
+   * @param {Function} callback Called when all is written and our side finished
+   */
+  finishSide(callback) {
+    if (this._ended) process.nextTick(callback);
+    else this._finishSide(false, callback);
+  }
+
+  _finishSide(close, callback) {
     this._ended = true;
     // The callback of an empty write comes when everything before it is written.
-    if (this._onFinished !== null) {
-      this.raw('', (error) => {
+    if (callback !== null) {
+      const done = ownCallback((error) => {
         if (!error) this._finish();
+        callback();
       });
+      this.raw('', done);
     }
     this._command(COMMAND_END, close ? 1 : 0);
   }
 
   /** Closes the socket at once. What is queued is lost. */
   destroy() {
-    this._destroyed = true;
-    this._inbound.stop();
-    this._command(COMMAND_DESTROY, 0);
+    if (this._socket !== null) this._socket.destroy();
+    else this._close(false);
   }
 
   /**
-   * @param {Function} callback Called once, when the socket is closed and the WebSocket told
+   * The same for the handle of the socket object.
+   *
+   * @param {Boolean} reset
+   * @param {Function} callback Called when the socket is closed
    */
-  onceGone(callback) {
-    this._onGone = callback;
+  closeSocket(reset, callback) {
+    if (this._over) {
+      setImmediate(callback);
+    } else {
+      this._onOver = callback;
+      this._close(reset);
+    }
+  }
+
+  _close(reset) {
+    this._destroyed = true;
+    this._inbound.stop();
+    this._command(COMMAND_DESTROY, reset ? 1 : 0);
   }
 
   /**
@@ -288,10 +342,9 @@ class NativeTransport {
     if (callback !== null) callback();
   }
 
-  /** Traffic puts the time-out of the socket off, if somebody has set one. */
+  /** Called by the inbound half: something came. */
   touch() {
-    const { _socket: socket } = this;
-    if (socket !== null && socket.timeout > 0) socket._unrefTimer();
+    if (this.watcher !== null) this.watcher.onTraffic();
   }
 
   /** Called by the inbound half: the bytes of so many acknowledged commands are written. */
@@ -301,6 +354,7 @@ class NativeTransport {
 
   /** Called by the inbound half: the socket is closed. */
   onGone(errno) {
+    if (this.handle !== null) this.handle.keepCarriedBytes();
     this._forget();
     // At the end of the loop's iteration, where Node closes sockets: failed callbacks come first, and
     // what JavaScript began before is as far as it would be with ws.
@@ -313,6 +367,102 @@ class NativeTransport {
     this.lane.command(COMMAND_RELEASE, this.slot, this.generation, 0);
     this._hold.release();
     if (this._writes !== null) this._writes.fail();
+  }
+
+  /** Called by the inbound half: the peer has finished its side. */
+  onEnd() {
+    // One that was given back reads it again.
+    if (this._heir !== null) return;
+    if (this._socket !== null) finishReading(this._socket);
+    else if (this.websocket !== null) this.websocket._onEnd();
+    else this.end();
+  }
+
+  /** The socket object has emitted 'close'. */
+  onSocketClosed() {
+    const { websocket } = this;
+    if (websocket === null) {
+      concluded(this);
+      return;
+    }
+    // COMPAT(ws 8.23): at once if the receiver has seen the end.
+    const hasEnded = this._socket.readableEnded || websocket._closeFrameReceived;
+    websocket._onDisconnect();
+    if (hasEnded || websocket._failed) concluded(this);
+    else process.nextTick(concluded, this);
+  }
+
+  /** Events that come now are nobody's any more. */
+  stopEvents() {
+    this._inbound.stop();
+  }
+
+  forgetListener() {
+    if (this.listener !== null) this.listener.forget();
+  }
+
+  /**
+   * Takes the connection out of its reactor. `handOver()` has to follow.
+   *
+   * @param {Number} ahead How many bytes to read of what waits for it
+   * @return {?Extracted} Null if it is gone
+   */
+  extract(ahead) {
+    if (this.gone) return null;
+    return bridge.extract(this.lane, this.slot, this.generation, ahead);
+  }
+
+  /**
+   * Another transport goes on with the connection: whoever knows this one reaches that. Events that
+   * the reactor reported before still come this way.
+   *
+   * @param {?DemotedTransport} heir Null if there is no WebSocket
+   * @param {net.Socket} socket
+   */
+  handOver(heir, socket) {
+    // The socket keeps the process alive from now on.
+    this._hold.referenced = false;
+    this.gone = true;
+    this.watcher = null;
+    this._heir = heir;
+    this._isClosed = () => socket.destroyed;
+    this.raw = (data, callback) => socket.write(data, callback);
+    this.end = () => socket.end();
+    this.destroy = () => socket.destroy();
+    this.pause = () => socket.pause();
+    this.resume = () => socket.resume();
+    if (heir === null) return;
+    this.frame = this._frame = (...frame) => heir.frame(...frame);
+    this.end = () => heir.end();
+    if (this._gate !== null) heir.sender.shareGate(this._gate);
+    // Held back by a pause that the socket's user ends.
+    socket.on('resume', () => this._inbound.resume());
+    this.websocket._transport = heir;
+  }
+
+  /** @param {Function} callback Called when all that the reactor reported is delivered */
+  onceExtracted(callback) {
+    this._onExtracted = callback;
+  }
+
+  /** Called by the inbound half: nothing comes from the reactor any more. */
+  onExtracted() {
+    this.lane.endpoints[this.slot] = undefined;
+    this.lane.command(COMMAND_RELEASE, this.slot, this.generation, 0);
+    this._hold.release();
+    if (this._onExtracted !== null) this._onExtracted();
+  }
+
+  /**
+   * The bytes of so many acknowledged commands were written by the socket, or never will be.
+   *
+   * @param {Number} count
+   * @param {?Error} error
+   */
+  onWrittenElsewhere(count, error) {
+    if (this._writes === null) return;
+    if (error) this._writes.fail();
+    else this._writes.complete(count);
   }
 
   /** Notices a peer that leaves before its upgrade request is decided. */
@@ -334,13 +484,28 @@ class NativeTransport {
     this._command(COMMAND_KEEP_ALIVE | (on ? 1 << 16 : 0), seconds);
   }
 
+  /** How large messages may be from now on; 0 is no limit. */
+  setMaxPayload(limit) {
+    this._command(COMMAND_MAX_PAYLOAD, limit);
+  }
+
   /** Stops reading. What was handed over with the current event is still delivered. */
   pause() {
+    if (this._socket !== null) this._socket.pause();
+    else this.pauseReading();
+  }
+
+  resume() {
+    if (this._socket !== null) this._socket.resume();
+    else this.resumeReading();
+  }
+
+  pauseReading() {
     this._inbound.pause();
     this._command(COMMAND_PAUSE, 0);
   }
 
-  resume() {
+  resumeReading() {
     this._inbound.resume();
     if (!this._inbound.isFull) this._command(COMMAND_RESUME, 0);
   }
@@ -352,12 +517,22 @@ class NativeTransport {
   }
 
   /**
-   * Node's own socket, if the connection had one, else a stand-in made when first asked for.
+   * The socket: Node's own, if the connection had one, else made when first asked for.
    *
-   * @type {Duplex}
+   * @type {net.Socket}
    */
   get socket() {
-    if (this._socket === null) this._socket = new NativeSocket(this);
+    if (this._socket === null) {
+      this._socket = makeSocket(this);
+      catchUp(this._socket, {
+        isAttached: this.websocket !== null,
+        isPaused: this._inbound.isPaused,
+        hasEnded: this._ended,
+        isOver: this._over
+      });
+      // Nobody else would tell who looks at the socket that its peer has left.
+      if (this.websocket === null) this.watch();
+    }
     return this._socket;
   }
 
@@ -365,10 +540,30 @@ class NativeTransport {
     this._socket = socket;
   }
 
+  /** The socket object if somebody has asked for it, else null. */
+  get knownSocket() {
+    return this._socket;
+  }
+
   /** What stands for ws's Sender. */
   get sender() {
     if (this._sender === null) this._sender = new SenderStandIn(this);
     return this._sender;
+  }
+
+  /** What stands for ws's Receiver if somebody has asked for it, else null. */
+  get knownReceiver() {
+    return this._inbound.knownReceiver;
+  }
+
+  /** What waits for a Blob, or null. */
+  get gate() {
+    return this._gate;
+  }
+
+  /** Gives the connection back to Node, as who uses its socket does. */
+  giveBack() {
+    giveBack(this.socket);
   }
 
   /** Bytes that wait for a Blob. */
@@ -389,6 +584,21 @@ class NativeTransport {
     return waiting + this.gateBytes;
   }
 
+  /** The same without what waits for a Blob: what a socket would have to write. */
+  get writableLength() {
+    return this.bufferedAmount - this.gateBytes;
+  }
+
+  /** Bytes that were read, and that were written or wait for it. */
+  carriedBytes() {
+    return bridge.carriedBytes(this.lane, this.slot, this.generation);
+  }
+
+  /** The descriptor, -1 once the connection is gone. */
+  get descriptor() {
+    return this.gone ? -1 : bridge.descriptor(this.lane, this.slot, this.generation);
+  }
+
   /** Local and remote address, or null. */
   get addresses() {
     return this.gone ? null : bridge.addresses(this.lane, this.slot, this.generation);
@@ -404,16 +614,35 @@ function conclude(transport, errno) {
 }
 
 function finish(transport, errno) {
-  const { websocket, _onGone: onGone } = transport;
-  transport._onGone = null;
-  const inOrder = transport._ended && !transport._destroyed && errno === 0;
-  if (websocket !== null) websocket._onDisconnect();
-  if (onGone !== null) onGone(errno);
-  if (inOrder) transport._finish();
+  const { _onOver: onOver, _socket: socket, websocket } = transport;
+  transport._over = true;
+  if (socket === null) {
+    if (websocket !== null) websocket._onDisconnect();
+    if (transport._ended && !transport._destroyed && errno === 0) transport._finish();
+    concluded(transport);
+  } else if (onOver !== null) {
+    // 'close' follows, and from it what concerns the WebSocket.
+    onOver();
+  } else if (errno !== 0) {
+    socket.destroy(systemError(errno, 'read'));
+  } else {
+    finishReading(socket);
+    socket.end();
+    // Node does so by itself, unless the socket is paused.
+    setImmediate(destroySocket, socket);
+  }
+}
+
+function destroySocket(socket) {
+  socket.destroy();
+}
+
+/** The WebSocket hears of the end, then the listener. */
+function concluded(transport) {
   try {
-    if (websocket !== null) websocket._onGone();
+    if (transport.websocket !== null) transport.websocket._onGone();
   } finally {
-    if (transport.listener !== null) transport.listener.forget();
+    transport.forgetListener();
   }
 }
 

@@ -54,6 +54,8 @@ class PerMessageDeflate {
     this._threshold = threshold !== undefined ? threshold : DEFAULT_THRESHOLD;
     this._deflate = null;
     this._inflate = null;
+    // What the first message may refer to, if another compressor was there before.
+    this._window = null;
     // What to call if a stream is closed under a running operation.
     this._abandonDeflate = null;
     this._abandonInflate = null;
@@ -65,6 +67,11 @@ class PerMessageDeflate {
         concurrencyLimit !== undefined ? concurrencyLimit : DEFAULT_CONCURRENCY
       );
     }
+  }
+
+  /** @param {Buffer} window The end of what another compressor has sent; empty without one */
+  continueFrom(window) {
+    if (window.length > 0) this._window = window;
   }
 
   /** @type {String} */
@@ -169,6 +176,7 @@ class PerMessageDeflate {
     const { takeover, windowBits } = directions(this.params, this._isServer).deflate;
     if (this._deflate === null) {
       const options = { ...this._options.zlibDeflateOptions, windowBits };
+      if (this._window !== null) options.dictionary = this._window;
       this._deflate = zlib.createDeflateRaw(options);
       this._deflate.on('error', NOOP);
     }

@@ -55,8 +55,9 @@ class Receiver extends Writable {
    * @param {Number} [options.maxFragments=0] 0 is no limit
    * @param {Number} [options.maxPayload=0] In bytes, 0 is no limit
    * @param {Boolean} [options.skipUTF8Validation=false]
+   * @param {Codec} [codec] A decoder that has decoded before
    */
-  constructor(options = {}) {
+  constructor(options = {}, codec) {
     super();
 
     const { allowSynchronousEvents, binaryType, extensions, isServer } = options;
@@ -66,10 +67,11 @@ class Receiver extends Writable {
     this._isServer = Boolean(isServer);
     this._maxBufferedChunks = options.maxBufferedChunks | 0;
     this._maxFragments = options.maxFragments | 0;
-    this._maxPayload = options.maxPayload | 0;
+    this._payloadLimit = options.maxPayload | 0;
     this._skipUTF8Validation = Boolean(options.skipUTF8Validation);
 
-    this._codec = new binding.Codec(codecSettings(options, this._isServer, this._extensions));
+    this._codec =
+      codec || new binding.Codec(codecSettings(options, this._isServer, this._extensions));
     // What there is of a compressed message.
     this._inflated = [];
     this._inflatedLength = 0;
@@ -93,6 +95,16 @@ class Receiver extends Writable {
   set binaryType(type) {
     this._binaryType = type;
     this._codec.trackFragments(type === 'fragments');
+  }
+
+  /** The largest message; what is written here counts from the next frame on. */
+  get _maxPayload() {
+    return this._payloadLimit;
+  }
+
+  set _maxPayload(limit) {
+    this._payloadLimit = limit;
+    this._codec.limitPayload(Math.max(limit | 0, 0));
   }
 
   /** 5 while a frame is being inflated, else 0. */

@@ -118,6 +118,32 @@ class Sender {
   }
 
   /**
+   * Sends data as ws's own methods do among themselves.
+   *
+   * @param {(Buffer|String|Blob)} data
+   * @param {Boolean} compress
+   * @param {{fin: Boolean, mask: Boolean, opcode: Number}} options
+   * @param {Function} [callback]
+   */
+  dispatch(data, compress, { fin, mask, opcode }, callback) {
+    this.writeFrame(opcode, data, fin, mask, callback, compress);
+  }
+
+  /** As `dispatch()`, of a Blob. */
+  getBlobData(blob, compress, options, callback) {
+    this.dispatch(blob, compress, options, callback);
+  }
+
+  /** Calls a method of this Sender, `params[0]`, with the rest of `params` behind what waits. */
+  enqueue(params) {
+    const [method, ...args] = params;
+    this.afterQueued(() => Reflect.apply(method, this, args));
+  }
+
+  /** Nothing to do: what waits goes on by itself. */
+  dequeue() {}
+
+  /**
    * Queues a frame.
    *
    * @param {Number} opcode
@@ -147,6 +173,16 @@ class Sender {
     } else {
       write(data);
     }
+  }
+
+  /** Goes on behind what waits in another gate. */
+  shareGate(gate) {
+    this._gate = gate;
+  }
+
+  /** Goes on with the fragments of a message that was begun elsewhere. */
+  continueMessage(isCompressed) {
+    this._compress = isCompressed;
   }
 
   /** Whether a message that begins with these data is compressed. */

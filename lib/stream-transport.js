@@ -19,21 +19,25 @@ class StreamTransport {
    * @param {Object} options Of the WebSocket
    * @param {Boolean} isServer
    * @param {Object} extensions By name
+   * @param {Receiver} [receiver]
    */
-  constructor(socket, head, options, isServer, extensions) {
+  constructor(socket, head, options, isServer, extensions, receiver) {
     this.socket = socket;
     this.websocket = null;
     this._head = head;
+    this._onClose = null;
+    this._onEnd = null;
     this._onData = (chunk) => {
       if (!this.receiver.write(chunk)) socket.pause();
     };
-    this.receiver = new Receiver({ ...options, binaryType: undefined, extensions, isServer });
+    this.receiver =
+      receiver || new Receiver({ ...options, binaryType: undefined, extensions, isServer });
     this.sender = new Sender(socket, extensions, options.generateMask);
     this.sender.joins = true;
   }
 
-  /** Starts reading and reports to `websocket` from now on. */
-  attach(websocket) {
+  /** Passes on what comes of reading and sending. */
+  report(websocket) {
     const { receiver, sender, socket } = this;
     this.websocket = websocket;
     receiver.binaryType = websocket.binaryType;
@@ -53,6 +57,12 @@ class StreamTransport {
       if (!websocket.isPaused) socket.resume();
     });
     sender.onerror = (error) => websocket._onSendError(error);
+  }
+
+  /** Starts reading and reports to `websocket` from now on. */
+  attach(websocket) {
+    const { socket } = this;
+    this.report(websocket);
 
     // Neither is there on every Duplex.
     if (socket.setTimeout) socket.setTimeout(0);
@@ -61,21 +71,24 @@ class StreamTransport {
     this._head = EMPTY_BUFFER;
 
     socket.on('data', this._onData);
-    this._onEnd = () => {
-      receiver.end();
-      websocket._onEnd();
-    };
+    this._onEnd = () => this.onEnd();
     this._onError = () => {
       socket.removeListener('error', this._onError);
       socket.on('error', NOOP);
       websocket._onSocketError();
       socket.destroy();
     };
-    this._onClose = () => this._conclude();
+    this._onClose = () => this.onClose();
     socket.on('close', this._onClose);
     socket.on('end', this._onEnd);
     socket.on('error', this._onError);
     socket[kWebSocket] = websocket;
+  }
+
+  /** The peer has finished its side. */
+  onEnd() {
+    this.receiver.end();
+    this.websocket._onEnd();
   }
 
   /** Nothing that comes now counts; read on to notice the end. */
@@ -85,11 +98,14 @@ class StreamTransport {
     if (socket[kWebSocket] !== undefined) process.nextTick(resumeSocket, socket);
   }
 
-  _conclude() {
+  /** The socket is closed. */
+  onClose() {
     const { receiver, socket, websocket } = this;
-    socket.removeListener('close', this._onClose);
+    if (this._onClose !== null) {
+      socket.removeListener('close', this._onClose);
+      socket.removeListener('end', this._onEnd);
+    }
     socket.removeListener('data', this._onData);
-    socket.removeListener('end', this._onEnd);
     websocket._onDisconnect();
 
     const { _readableState: readable } = socket;

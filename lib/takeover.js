@@ -1,7 +1,7 @@
-// Takes a socket over from Node: the worker gets the descriptor, the user keeps
+// Takes a socket over from Node: a reactor gets the descriptor, the user keeps
 // the net.Socket object.
 //
-// Owns: the exchange of the handle under a net.Socket, with whatever Node had
+// Owns: which sockets suit, the way of the descriptor, with whatever Node had
 // read already. Used by the server and the client. Runs on: js.
 // INVARIANT: the http server counts the connection until it really ends.
 // Tests: __test__/interop.
@@ -9,16 +9,16 @@
 'use strict';
 
 const net = require('net');
+const { types } = require('util');
 
 const { EMPTY_BUFFER, NOOP, kWebSocket } = require('./constants');
 const { deliverEarly, splitEarly } = require('./early-frames');
 const { adoptDescriptor } = require('./native-transport');
-
-const UV_ECANCELED = -125;
+const { wrapSocket } = require('./native-socket');
 
 /**
- * Whether a worker can own this socket: plain TCP or a Unix socket with a descriptor and with
- * nothing left to write.
+ * Whether a reactor can have this socket: plain TCP or a Unix socket with a descriptor, with
+ * nothing left to write, and with nobody else who reads it or wants to see what passes.
  *
  * @param {Duplex} socket
  * @return {Boolean}
@@ -30,19 +30,47 @@ function canTakeOver(socket) {
     socket.encrypted !== true &&
     !socket.connecting &&
     Boolean(socket._handle) &&
-    socket._handle.fd >= 0 &&
-    // Bun's handles are others.
-    typeof socket._handle.readStop === 'function' &&
-    socket.writableLength === 0
+    isHandleAsMade(socket._handle) &&
+    socket.writableLength === 0 &&
+    socket.writableCorked === 0 &&
+    // Somebody reads by himself, or text, or has read the end.
+    socket.listenerCount('data') === 0 &&
+    socket.listenerCount('readable') === 0 &&
+    socket.readableEncoding === null &&
+    !socket._readableState.ended
   );
 }
 
 // Somebody who replaced one of these, on the socket or in between, wants to see what passes.
-const WATCHED = ['write', '_write', '_writev', 'end', 'emit', 'push'];
-const ORIGINALS = WATCHED.map((name) => net.Socket.prototype[name]);
+const WATCHED = ['write', '_write', '_writev', 'end', 'emit', 'push', 'read', '_read', 'unshift'];
+WATCHED.push('pause', 'resume', '_destroy', '_final', 'destroy');
+const { prototype: genuine } = net.Socket;
+const ORIGINALS = WATCHED.map((name) => genuine[name]);
+// http puts methods of its own on the sockets of its servers, of this name.
+const LISTENING = ['on', 'addListener', 'once', 'prependListener', 'prependOnceListener'];
+const WRAPPER_OF_HTTP = 'socketListenerWrap';
 
 function isAsMade(socket) {
-  return WATCHED.every((name, index) => socket[name] === ORIGINALS[index]);
+  return (
+    Object.getPrototypeOf(socket) === genuine &&
+    WATCHED.every((name, index) => socket[name] === ORIGINALS[index]) &&
+    LISTENING.every(
+      (name) => socket[name] === genuine[name] || socket[name].name === WRAPPER_OF_HTTP
+    )
+  );
+}
+
+const HANDLED = ['readStart', 'readStop', 'writeBuffer', 'writev', 'writeUtf8String', 'shutdown'];
+HANDLED.push('writeLatin1String', 'writeAsciiString', 'writeUcs2String', 'close');
+
+function isHandleAsMade(handle) {
+  return (
+    !types.isProxy(handle) &&
+    handle.fd >= 0 &&
+    // Bun's handles are others.
+    typeof handle.readStop === 'function' &&
+    HANDLED.every((name) => !Object.prototype.hasOwnProperty.call(handle, name))
+  );
 }
 
 /**
@@ -72,150 +100,20 @@ function takeOver(socket, head, preface, settings) {
   }
   if (frames.length > 0) process.nextTick(deliverEarly, transport, frames);
   transport.socket = socket;
+  transport.referenced = handle.hasRef();
   socket[kWebSocket] = transport;
-  socket._handle = standInFor(handle, transport);
+  wrapSocket(socket, transport);
   // libuv takes the old descriptor out of its set before it closes it; the duplicate is safe.
   handle.onread = NOOP;
   handle.close();
-  transport.onceGone(() => socket.destroy());
-  // What destroys the socket with an error, an AbortSignal for one, ends the connection and no more.
-  socket.on('error', NOOP);
   return { transport, head: EMPTY_BUFFER };
 }
 
 function readBuffered(socket, head) {
   const chunks = head.length > 0 ? [head] : [];
-  socket.pause();
-  for (let chunk = socket.read(); chunk !== null; chunk = socket.read()) chunks.push(chunk);
+  while (socket.readableLength > 0) chunks.push(socket.read());
   if (chunks.length === 0) return EMPTY_BUFFER;
   return chunks.length === 1 ? chunks[0] : Buffer.concat(chunks);
-}
-
-function standInFor(handle, transport) {
-  const standIn = new HandleStandIn(handle, transport);
-  // Node finds the socket of a handle through a symbol of its own.
-  for (const symbol of Object.getOwnPropertySymbols(handle)) standIn[symbol] = handle[symbol];
-  return standIn;
-}
-
-// Pipes have no addresses.
-function addressFrom(handle, method) {
-  const address = {};
-  if (typeof handle[method] === 'function') handle[method](address);
-  return address;
-}
-
-/**
- * What net.Socket asks of a handle.
- */
-class HandleStandIn {
-  constructor(handle, transport) {
-    this._transport = transport;
-    this.fd = handle.fd;
-    this.bytesRead = handle.bytesRead;
-    this.bytesWritten = handle.bytesWritten;
-    this.reading = false;
-    this._asyncId = handle.getAsyncId();
-    this._peer = addressFrom(handle, 'getpeername');
-    this._local = addressFrom(handle, 'getsockname');
-  }
-
-  getpeername(out) {
-    Object.assign(out, this._peer);
-    return 0;
-  }
-
-  getsockname(out) {
-    Object.assign(out, this._local);
-    return 0;
-  }
-
-  readStart() {
-    return 0;
-  }
-
-  readStop() {
-    return 0;
-  }
-
-  ref() {
-    this._transport.referenced = true;
-  }
-
-  unref() {
-    this._transport.referenced = false;
-  }
-
-  hasRef() {
-    return this._transport.referenced;
-  }
-
-  getAsyncId() {
-    return this._asyncId;
-  }
-
-  setNoDelay(on) {
-    this._transport.setNoDelay(on);
-    return 0;
-  }
-
-  setKeepAlive(on, seconds) {
-    this._transport.setKeepAlive(on, seconds);
-    return 0;
-  }
-
-  shutdown() {
-    this._transport.end();
-    // 1 tells Node that no completion will follow.
-    return 1;
-  }
-
-  close(callback) {
-    this._transport.destroy();
-    if (callback) setImmediate(callback.bind(this));
-  }
-
-  reset(callback) {
-    this.close(callback);
-    return 0;
-  }
-
-  writeBuffer(request, data) {
-    return this._write(request, data);
-  }
-
-  writeUtf8String(request, text) {
-    return this._write(request, Buffer.from(text, 'utf8'));
-  }
-
-  writeLatin1String(request, text) {
-    return this._write(request, Buffer.from(text, 'latin1'));
-  }
-
-  writeAsciiString(request, text) {
-    return this._write(request, Buffer.from(text, 'latin1'));
-  }
-
-  writeUcs2String(request, text) {
-    return this._write(request, Buffer.from(text, 'utf16le'));
-  }
-
-  writev(request, chunks, allBuffers) {
-    if (allBuffers) return this._write(request, Buffer.concat(chunks));
-    const buffers = [];
-    for (let i = 0; i < chunks.length; i += 2) buffers.push(Buffer.from(chunks[i], chunks[i + 1]));
-    return this._write(request, Buffer.concat(buffers));
-  }
-
-  _write(request, data) {
-    this.bytesWritten += data.length;
-    request.bytes = data.length;
-    this._transport.raw(data, (error) => {
-      // Node has called back already if it took the write for a synchronous one.
-      if (request.async) request.oncomplete(error ? UV_ECANCELED : 0, this, undefined);
-    });
-    return 0;
-  }
 }
 
 module.exports = { canTakeOver, takeOver };

@@ -7,9 +7,9 @@
 
 const { STATUS_CODES } = require('http');
 
-const NativeSocket = require('./native-socket');
+const { nativeOf, release } = require('./native-socket');
 const { suitsWorkers } = require('./compression');
-const { kWebSocket } = require('./constants');
+const { EMPTY_BUFFER, kWebSocket } = require('./constants');
 const { settingsFor } = require('./settings');
 const { openTransport } = require('./transports');
 
@@ -74,14 +74,20 @@ class NativeTarget {
     return this.transport.socket;
   }
 
+  /** The same for the socket object, if somebody has asked for it. */
+  get _seen() {
+    const { knownSocket: socket } = this.transport;
+    return socket === null ? null : new SocketTarget(socket, EMPTY_BUFFER);
+  }
+
   get usable() {
-    // Asking for the socket would make one.
-    const socket = this.transport._socket;
-    return !this.transport.gone && (socket === null || (!socket.destroyed && socket.writable));
+    const { _seen: seen } = this;
+    return seen === null ? !this.transport.gone : seen.usable;
   }
 
   get taken() {
-    return this.transport.websocket !== null;
+    const { _seen: seen } = this;
+    return this.transport.websocket !== null || (seen !== null && seen.taken);
   }
 
   destroy() {
@@ -89,6 +95,11 @@ class NativeTarget {
   }
 
   refuse(code, message, extra) {
+    const { _seen: seen } = this;
+    if (seen !== null) {
+      seen.refuse(code, message, extra);
+      return;
+    }
     this.transport.raw(refusal(code, message || undefined, extra));
     this.transport.end(true);
   }
@@ -99,8 +110,14 @@ class NativeTarget {
   }
 
   accept(response, options, extensions) {
-    this.transport.accept(settingsFor(options, true, extensions), response);
-    return this.transport;
+    const { _seen: seen, transport } = this;
+    if (seen !== null && nativeOf(seen.socket) === null) {
+      // Somebody has used the socket, which Node has now.
+      release(seen.socket);
+      return seen.accept(response, options, extensions);
+    }
+    transport.accept(settingsFor(options, true, extensions), response);
+    return transport;
   }
 }
 
@@ -112,8 +129,8 @@ class NativeTarget {
  * @return {(NativeTarget|SocketTarget)}
  */
 function targetOf(socket, head) {
-  if (socket instanceof NativeSocket) return new NativeTarget(socket.transport);
-  return new SocketTarget(socket, head);
+  const transport = nativeOf(socket);
+  return transport === null ? new SocketTarget(socket, head) : new NativeTarget(transport);
 }
 
 module.exports = { NativeTarget, targetOf };

@@ -145,14 +145,26 @@ class WebSocket extends EventEmitter {
     return this._transport === null ? null : this._transport.socket;
   }
 
+  set _socket(value) {
+    replace(this, '_socket', value);
+  }
+
   /** What decodes, or a stand-in with its documented events. */
   get _receiver() {
     return this._transport === null ? null : this._transport.receiver;
   }
 
-  /** What frames and writes, or a stand-in for `sendFrame()`. */
+  set _receiver(value) {
+    replace(this, '_receiver', value);
+  }
+
+  /** What frames and writes, or a stand-in that does so natively. */
   get _sender() {
     return this._transport === null ? null : this._transport.sender;
+  }
+
+  set _sender(value) {
+    replace(this, '_sender', value);
   }
 
   /**
@@ -438,6 +450,11 @@ class WebSocket extends EventEmitter {
   _onGone() {
     this.emitClose();
   }
+}
+
+/** COMPAT(ws 8.23): a plain property there. */
+function replace(websocket, name, value) {
+  Object.defineProperty(websocket, name, { value, configurable: true, writable: true });
 }
 
 function destroyTransport(transport) {

@@ -218,6 +218,48 @@ function addresses(lane, slot, generation) {
 }
 
 /**
+ * What a connection has carried, with all that was sent, or had when it went.
+ *
+ * @param {Lane} lane
+ * @param {Number} slot
+ * @param {Number} generation
+ * @return {{received: Number, sent: Number}}
+ */
+function carriedBytes(lane, slot, generation) {
+  const carried = native.counts(lane.index, slot, generation);
+  if (carried === null) return { received: 0, sent: 0 };
+  lane.after(carried.outcome);
+  return carried;
+}
+
+/**
+ * The descriptor of a connection: the reactor's own.
+ *
+ * @param {Lane} lane
+ * @param {Number} slot
+ * @param {Number} generation
+ * @return {Number} -1 once it is gone
+ */
+function descriptor(lane, slot, generation) {
+  return native.descriptor(lane.index, slot, generation);
+}
+
+/**
+ * Takes a connection out of its reactor; EVENT_EXTRACTED is the last that it reports.
+ *
+ * @param {Lane} lane
+ * @param {Number} slot
+ * @param {Number} generation
+ * @param {Number} ahead How many bytes to read of what waits for it
+ * @return {?Extracted} Null if it is gone
+ */
+function extract(lane, slot, generation, ahead) {
+  const extracted = native.extract(lane.index, slot, generation, ahead);
+  if (extracted !== null) lane.after(extracted.outcome);
+  return extracted;
+}
+
+/**
  * Who drives the reactors of this thread just now.
  *
  * @return {Array<String>} 'inline' or 'worker' for each, none before the first use
@@ -242,9 +284,12 @@ module.exports = {
   acceptKey: binding.acceptKey,
   addresses,
   adopt,
+  carriedBytes,
   chooseLane,
   currentTurn: () => turns,
+  descriptor,
   drivers,
+  extract,
   handTo,
   isDraining: () => draining,
   layout,

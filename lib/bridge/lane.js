@@ -95,7 +95,7 @@ class Lane {
   _writeLarge(word, slot, generation, data) {
     const outcome = this._native.runWith(this.index, word, slot, generation, data);
     if ((outcome & TURN_REFUSED) === 0) {
-      this._after(outcome);
+      this.after(outcome);
       return;
     }
     this._native.attach(this.index, data);
@@ -139,7 +139,7 @@ class Lane {
     }
     if (end >= OUTBOX_SUBMIT_BYTES) {
       this._gathered = true;
-      this._after(this._native.gather(this.index));
+      this.after(this._native.gather(this.index));
     }
   }
 
@@ -147,12 +147,12 @@ class Lane {
   submit() {
     if (this._status[STATUS_COMMITTED] === 0 && !this._gathered) return;
     this._gathered = false;
-    this._after(this._native.submit(this.index));
+    this.after(this._native.submit(this.index));
   }
 
   /** Has everything run that was written so far, before this returns. */
   settle() {
-    this._after(this._native.settle(this.index));
+    this.after(this._native.settle(this.index));
   }
 
   /** From here on nothing waits for the end of a tick: the process exits. */
@@ -160,7 +160,12 @@ class Lane {
     this._eager = true;
   }
 
-  _after(outcome) {
+  /**
+   * Acts on what a call came to that ran commands.
+   *
+   * @param {Number} outcome
+   */
+  after(outcome) {
     if ((outcome & TURN_DELIVERED) !== 0) this._door.onNews();
   }
 
