@@ -6,7 +6,7 @@
 
 'use strict';
 
-const { EMPTY_BUFFER, kWebSocket } = require('./constants');
+const { EMPTY_BUFFER, kOptions, kWebSocket } = require('./constants');
 const Receiver = require('./receiver');
 const StreamTransport = require('./stream-transport');
 
@@ -51,7 +51,7 @@ class DemotedTransport extends StreamTransport {
    * @param {Boolean} isInflating Whether the decoder is in the middle of it
    */
   constructor(socket, websocket, codec, isInflating) {
-    const { _extensions: extensions, _isServer: isServer, _options: options } = websocket;
+    const { _extensions: extensions, _isServer: isServer, [kOptions]: options } = websocket;
     const settings = { ...options, binaryType: undefined, extensions, isServer };
     const receiver = new DemotedReceiver(settings, codec);
     super(socket, EMPTY_BUFFER, options, isServer, extensions, receiver);

@@ -8,6 +8,7 @@
 'use strict';
 
 const bridge = require('./bridge');
+const { kOnConclude, kOnMessage, kOnPing, kOnPong, kOnViolation } = require('./constants');
 const { violationError } = require('./errors');
 const HeldEvents = require('./held-events');
 const { ReceiverStandIn } = require('./native-stand-ins');
@@ -133,7 +134,7 @@ class NativeInbound {
     if (tag === EVENT_MESSAGE) {
       const { _boundaries: boundaries } = this;
       this._boundaries = null;
-      if (websocket !== null) websocket._onMessage(data, aux, boundaries);
+      if (websocket !== null) websocket[kOnMessage](data, aux, boundaries);
     } else if (tag === EVENT_FRAGMENTS) {
       this._boundaries = data;
     } else if (tag === EVENT_EXTRACTED) {
@@ -143,14 +144,14 @@ class NativeInbound {
     } else if (websocket === null) {
       return;
     } else if (tag === EVENT_PING) {
-      websocket._onPing(data);
+      websocket[kOnPing](data);
     } else if (tag === EVENT_PONG) {
-      websocket._onPong(data);
+      websocket[kOnPong](data);
     } else if (tag === EVENT_CLOSE) {
       if (this._receiver !== null) this._receiver.emit('conclude', aux, data);
-      websocket._onConclude(aux, data);
+      websocket[kOnConclude](aux, data);
     } else if (tag === EVENT_VIOLATION) {
-      websocket._onViolation(violationError(aux, data));
+      websocket[kOnViolation](violationError(aux, data));
     }
   }
 }

@@ -10,7 +10,7 @@
 
 const net = require('net');
 
-const { NOOP } = require('./constants');
+const { NOOP, kOnEnd, kOnSocketError } = require('./constants');
 const demotion = require('./demotion');
 const { NativeHandle, NativeTcpHandle, STATES } = require('./native-handle');
 
@@ -218,8 +218,14 @@ function method(name, value) {
     configurable: true,
     get: () => value,
     set(replacement) {
-      giveBack(this);
-      this[name] = replacement;
+      // Node replaces `write` itself when the peer has finished its side.
+      if (name !== 'write' || this.allowHalfOpen || !this.readableEnded) giveBack(this);
+      Object.defineProperty(this, name, {
+        configurable: true,
+        enumerable: true,
+        value: replacement,
+        writable: true
+      });
     }
   };
 }
@@ -240,7 +246,8 @@ function askingHandle(name) {
 
 function aboutEvents(name) {
   return function (event, ...rest) {
-    if (READING.has(event)) giveBack(this);
+    // The stream itself says that it is readable when it ends.
+    if (READING.has(event) && !(name === 'emit' && event === 'readable')) giveBack(this);
     const result = genuine[name].call(this, event, ...rest);
     if (event === 'drain' && isNative(this) && LISTENING.includes(name)) {
       this[kNative].expectDrain();
@@ -254,7 +261,7 @@ function aboutEvents(name) {
 function onEnd() {
   const { heir, transport } = this[kNative];
   if (heir !== null) heir.onEnd();
-  else if (transport.websocket !== null) transport.websocket._onEnd();
+  else if (transport.websocket !== null) transport.websocket[kOnEnd]();
   else transport.end();
 }
 
@@ -262,7 +269,7 @@ function onError() {
   const { heir, transport } = this[kNative];
   this.removeListener('error', onError);
   this.on('error', NOOP);
-  if (heir !== null || transport.websocket !== null) transport.websocket._onSocketError();
+  if (heir !== null || transport.websocket !== null) transport.websocket[kOnSocketError]();
   this.destroy();
 }
 

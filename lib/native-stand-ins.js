@@ -15,6 +15,8 @@ const Sender = require('./sender');
 // Events that only a Receiver has that really decodes.
 const DECODING = new Set(['message', 'ping', 'pong', 'error', 'drain', 'finish', 'close']);
 
+const { kOptions } = require('./constants');
+
 /**
  * Emits 'conclude' as a Receiver does, before the WebSocket reacts to the close frame.
  */
@@ -23,7 +25,7 @@ class ReceiverStandIn extends Writable {
   constructor(transport) {
     super();
     const { websocket } = transport;
-    const options = websocket === null ? {} : websocket._options;
+    const options = websocket === null ? {} : websocket[kOptions];
     this._transport = transport;
     this._real = null;
     this._allowSynchronousEvents = options.allowSynchronousEvents !== false;

@@ -10,7 +10,16 @@
 const { Buffer } = require('buffer');
 
 const bridge = require('./bridge');
-const { EMPTY_BUFFER, NOOP } = require('./constants');
+const {
+  EMPTY_BUFFER,
+  NOOP,
+  kFailed,
+  kOnDisconnect,
+  kOnEnd,
+  kOnGone,
+  kOnSendError,
+  kTransport
+} = require('./constants');
 const { destroyedError, systemError } = require('./errors');
 const NativeInbound = require('./native-inbound');
 const { catchUp, finishReading, giveBack, makeSocket } = require('./native-socket');
@@ -175,7 +184,7 @@ class NativeTransport {
   _makeGate() {
     return new SendGate(
       () => this._isClosed(),
-      (error) => this.websocket._onSendError(error)
+      (error) => this.websocket[kOnSendError](error)
     );
   }
 
@@ -374,7 +383,7 @@ class NativeTransport {
     // One that was given back reads it again.
     if (this._heir !== null) return;
     if (this._socket !== null) finishReading(this._socket);
-    else if (this.websocket !== null) this.websocket._onEnd();
+    else if (this.websocket !== null) this.websocket[kOnEnd]();
     else this.end();
   }
 
@@ -387,8 +396,8 @@ class NativeTransport {
     }
     // COMPAT(ws 8.23): at once if the receiver has seen the end.
     const hasEnded = this._socket.readableEnded || websocket._closeFrameReceived;
-    websocket._onDisconnect();
-    if (hasEnded || websocket._failed) concluded(this);
+    websocket[kOnDisconnect]();
+    if (hasEnded || websocket[kFailed]) concluded(this);
     else process.nextTick(concluded, this);
   }
 
@@ -437,7 +446,7 @@ class NativeTransport {
     if (this._gate !== null) heir.sender.shareGate(this._gate);
     // Held back by a pause that the socket's user ends.
     socket.on('resume', () => this._inbound.resume());
-    this.websocket._transport = heir;
+    this.websocket[kTransport] = heir;
   }
 
   /** @param {Function} callback Called when all that the reactor reported is delivered */
@@ -617,7 +626,7 @@ function finish(transport, errno) {
   const { _onOver: onOver, _socket: socket, websocket } = transport;
   transport._over = true;
   if (socket === null) {
-    if (websocket !== null) websocket._onDisconnect();
+    if (websocket !== null) websocket[kOnDisconnect]();
     if (transport._ended && !transport._destroyed && errno === 0) transport._finish();
     concluded(transport);
   } else if (onOver !== null) {
@@ -640,7 +649,7 @@ function destroySocket(socket) {
 /** The WebSocket hears of the end, then the listener. */
 function concluded(transport) {
   try {
-    if (transport.websocket !== null) transport.websocket._onGone();
+    if (transport.websocket !== null) transport.websocket[kOnGone]();
   } finally {
     transport.forgetListener();
   }

@@ -65,4 +65,21 @@ function decoderSettings(options, isServer) {
   return words;
 }
 
-module.exports = { codecSettings, settingsFor };
+/**
+ * What of the options of a server or a client concerns a connection: what `setSocket()` is given.
+ *
+ * @param {Object} options
+ * @return {Object}
+ */
+function socketOptions(options) {
+  return {
+    allowSynchronousEvents: options.allowSynchronousEvents,
+    generateMask: options.generateMask,
+    maxBufferedChunks: options.maxBufferedChunks,
+    maxFragments: options.maxFragments,
+    maxPayload: options.maxPayload,
+    skipUTF8Validation: options.skipUTF8Validation
+  };
+}
+
+module.exports = { codecSettings, settingsFor, socketOptions };

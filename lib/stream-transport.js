@@ -8,7 +8,20 @@
 
 'use strict';
 
-const { EMPTY_BUFFER, NOOP, kWebSocket } = require('./constants');
+const {
+  EMPTY_BUFFER,
+  NOOP,
+  kOnConclude,
+  kOnDisconnect,
+  kOnEnd,
+  kOnGone,
+  kOnPing,
+  kOnPong,
+  kOnSendError,
+  kOnSocketError,
+  kOnViolation,
+  kWebSocket
+} = require('./constants');
 const Receiver = require('./receiver');
 const Sender = require('./sender');
 
@@ -43,20 +56,20 @@ class StreamTransport {
     receiver.binaryType = websocket.binaryType;
 
     receiver.on('message', (data, isBinary) => websocket.emit('message', data, isBinary));
-    receiver.on('ping', (data) => websocket._onPing(data));
-    receiver.on('pong', (data) => websocket._onPong(data));
+    receiver.on('ping', (data) => websocket[kOnPing](data));
+    receiver.on('pong', (data) => websocket[kOnPong](data));
     receiver.on('conclude', (code, reason) => {
       this._stopListening();
-      websocket._onConclude(code, reason);
+      websocket[kOnConclude](code, reason);
     });
     receiver.on('error', (error) => {
       this._stopListening();
-      websocket._onViolation(error);
+      websocket[kOnViolation](error);
     });
     receiver.on('drain', () => {
       if (!websocket.isPaused) socket.resume();
     });
-    sender.onerror = (error) => websocket._onSendError(error);
+    sender.onerror = (error) => websocket[kOnSendError](error);
   }
 
   /** Starts reading and reports to `websocket` from now on. */
@@ -75,7 +88,7 @@ class StreamTransport {
     this._onError = () => {
       socket.removeListener('error', this._onError);
       socket.on('error', NOOP);
-      websocket._onSocketError();
+      websocket[kOnSocketError]();
       socket.destroy();
     };
     this._onClose = () => this.onClose();
@@ -88,7 +101,7 @@ class StreamTransport {
   /** The peer has finished its side. */
   onEnd() {
     this.receiver.end();
-    this.websocket._onEnd();
+    this.websocket[kOnEnd]();
   }
 
   /** Nothing that comes now counts; read on to notice the end. */
@@ -106,7 +119,7 @@ class StreamTransport {
       socket.removeListener('end', this._onEnd);
     }
     socket.removeListener('data', this._onData);
-    websocket._onDisconnect();
+    websocket[kOnDisconnect]();
 
     const { _readableState: readable } = socket;
     const unread = readable && !readable.endEmitted && readable.length > 0;
@@ -117,7 +130,7 @@ class StreamTransport {
     receiver.end();
     socket[kWebSocket] = undefined;
 
-    const over = () => websocket._onGone();
+    const over = () => websocket[kOnGone]();
     const { errorEmitted, finished } = receiver._writableState;
     if (finished || errorEmitted) {
       over();

@@ -7,6 +7,8 @@
 
 const { Duplex } = require('stream');
 
+const { kTransport } = require('./constants');
+
 const [CONNECTING, CLOSED] = [0, 3];
 
 function emitClose(stream) {
@@ -73,8 +75,8 @@ class WebSocketStream extends Duplex {
       return;
     }
     // After a failed handshake the error ends the stream.
-    if (websocket._transport === null) return;
-    websocket._transport.onceFinished(() => {
+    if (websocket[kTransport] === null) return;
+    websocket[kTransport].onceFinished(() => {
       callback();
       // Otherwise 'end' is still to come and destroys.
       if (this._readableState.endEmitted) this.destroy();

@@ -13,6 +13,8 @@ const { EMPTY_BUFFER, kWebSocket } = require('./constants');
 const { settingsFor } = require('./settings');
 const { openTransport } = require('./transports');
 
+const kAnswer = Symbol('kAnswer');
+
 /** The response that refuses an upgrade; its body is the message. */
 function refusal(code, message = STATUS_CODES[code], extra = {}) {
   const headers = {
@@ -58,8 +60,13 @@ class SocketTarget {
     return true;
   }
 
-  accept(response, options, extensions) {
-    return openTransport(this.socket, this.head, response, options, true, extensions);
+  /** Answers with a handshake whose connection is made by `accept()` without one. */
+  answer(response) {
+    this.socket.write(response);
+  }
+
+  accept(response, options, extensions, isServer = true) {
+    return openTransport(this.socket, this.head, response, options, isServer, extensions);
   }
 }
 
@@ -78,6 +85,10 @@ class NativeTarget {
   get _seen() {
     const { knownSocket: socket } = this.transport;
     return socket === null ? null : new SocketTarget(socket, EMPTY_BUFFER);
+  }
+
+  get head() {
+    return EMPTY_BUFFER;
   }
 
   get usable() {
@@ -109,14 +120,19 @@ class NativeTarget {
     return suitsWorkers(options);
   }
 
-  accept(response, options, extensions) {
+  /** As above. */
+  answer(response) {
+    this.transport[kAnswer] = response;
+  }
+
+  accept(response, options, extensions, isServer = true) {
     const { _seen: seen, transport } = this;
     if (seen !== null && nativeOf(seen.socket) === null) {
       // Somebody has used the socket, which Node has now.
       release(seen.socket);
-      return seen.accept(response, options, extensions);
+      return seen.accept(response || transport[kAnswer], options, extensions, isServer);
     }
-    transport.accept(settingsFor(options, true, extensions), response);
+    transport.accept(settingsFor(options, isServer, extensions), response || transport[kAnswer]);
     return transport;
   }
 }

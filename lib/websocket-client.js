@@ -16,8 +16,9 @@ const { randomBytes } = require('crypto');
 
 const PerMessageDeflate = require('./permessage-deflate');
 const extension = require('./extension');
+const { socketOptions } = require('./settings');
 const { acceptKey } = require('./bridge');
-const { CLOSE_TIMEOUT, PERMESSAGE_DEFLATE } = require('./constants');
+const { CLOSE_TIMEOUT, PERMESSAGE_DEFLATE, kOptions } = require('./constants');
 
 const [CONNECTING, CLOSING] = [0, 2];
 const PROTOCOL_VERSIONS = [8, 13];
@@ -59,7 +60,7 @@ function connect(websocket, address, protocols, options) {
     skipUTF8Validation: false,
     ...options
   };
-  websocket._options = opts;
+  websocket[kOptions] = opts;
   websocket._autoPong = opts.autoPong;
   websocket._closeTimeout = opts.closeTimeout;
   if (!PROTOCOL_VERSIONS.includes(opts.protocolVersion)) {
@@ -301,7 +302,7 @@ function follow(websocket, request, { base, deflate, journey, key }) {
     if (problem !== null) {
       failWithSocket(websocket, socket, problem);
     } else {
-      websocket.setSocket(socket, head, journey.opts);
+      websocket.setSocket(socket, head, socketOptions(journey.opts));
     }
   });
 }

@@ -8,7 +8,6 @@
 'use strict';
 
 const EventEmitter = require('events');
-const cluster = require('cluster');
 const http = require('http');
 
 const NativeListener = require('./native-listener');
@@ -18,12 +17,27 @@ const extension = require('./extension');
 const subprotocol = require('./subprotocol');
 const { acceptKey } = require('./bridge');
 const { suitsWorkers } = require('./compression');
-const { CLOSE_TIMEOUT, PERMESSAGE_DEFLATE } = require('./constants');
+const {
+  CLOSE_TIMEOUT,
+  EMPTY_BUFFER,
+  NOOP,
+  PERMESSAGE_DEFLATE,
+  kOpen,
+  kRelease
+} = require('./constants');
+const { suitsListener } = require('./port');
+const { socketOptions } = require('./settings');
 const { forced } = require('./transports');
 const { NativeTarget, targetOf } = require('./upgrade-target');
 
 const KEY = /^[+/0-9A-Za-z]{22}==$/;
 const [RUNNING, CLOSING, CLOSED] = [0, 1, 2];
+const { hasOwnProperty } = Object.prototype;
+const { setSocket } = WebSocket.prototype;
+
+// The names with an underscore are ws's. What else there is has no name that a user could hit.
+const kForget = Symbol('kForget');
+const kListener = Symbol('kListener');
 
 class WebSocketServer extends EventEmitter {
   /**
@@ -67,19 +81,10 @@ class WebSocketServer extends EventEmitter {
     }
 
     if (options.port != null) {
-      this._server = listen(this, options, callback);
-      this._ownsServer = true;
+      listen(this, options, callback);
     } else if (options.server) {
       this._server = options.server;
-    }
-    if (this._server) {
-      this._removeListeners = addListeners(this._server, {
-        listening: this.emit.bind(this, 'listening'),
-        error: this.emit.bind(this, 'error'),
-        upgrade: (request, socket, head) => {
-          this.handleUpgrade(request, socket, head, this.emit.bind(this, 'connection'));
-        }
-      });
+      this._removeListeners = addListeners(this._server, listenersOf(this));
     }
 
     if (options.perMessageDeflate === true) options.perMessageDeflate = {};
@@ -89,7 +94,7 @@ class WebSocketServer extends EventEmitter {
     }
     this.options = options;
     this._state = RUNNING;
-    this._forget = (websocket) => {
+    this[kForget] = (websocket) => {
       if (!this.clients) return;
       this.clients.delete(websocket);
       if (this._shouldEmitClose && this.clients.size === 0) process.nextTick(emitClose, this);
@@ -106,6 +111,8 @@ class WebSocketServer extends EventEmitter {
     if (this.options.noServer) {
       throw new Error('The server is operating in "noServer" mode');
     }
+    const { [kListener]: listener } = this;
+    if (listener && listener.server === null) return listener.address();
     return this._server ? this._server.address() : null;
   }
 
@@ -132,8 +139,9 @@ class WebSocketServer extends EventEmitter {
       this._removeListeners();
       this._removeListeners = this._server = null;
     }
-    if (this._ownsServer) {
+    if (this.options.port != null) {
       server.close(() => emitClose(this));
+      if (this[kListener]) this[kListener].close();
     } else if (this.clients && this.clients.size > 0) {
       this._shouldEmitClose = true;
     } else {
@@ -194,36 +202,86 @@ const OWN_METHODS = {
   handleUpgrade: WebSocketServer.prototype.handleUpgrade
 };
 
-/**
- * Native port mode, unless the process is a cluster worker, the port is no plain number, or only
- * Node's zlib can compress as the options ask.
- */
-function listen(wss, options, callback) {
-  const { backlog, host, port } = options;
-  const plain = (typeof port === 'number' || typeof port === 'string') && /^\d+$/.test(port);
-
-  const suits = suitsWorkers(options.perMessageDeflate || {});
-  if (forced || cluster.isWorker || !plain || Number(port) > 65535 || !suits) {
-    const server = http.createServer(requireUpgrade);
-    server.listen(port, host, backlog, callback);
-    return server;
-  }
-  const listener = new NativeListener((request, transport) => {
-    const emit = (websocket) => wss.emit('connection', websocket, request);
-    // Whoever puts a method of his own there, on the prototype too, is to be called.
-    const { completeUpgrade, handleUpgrade } = OWN_METHODS;
-    if (wss.handleUpgrade !== handleUpgrade || wss.completeUpgrade !== completeUpgrade) {
-      wss.handleUpgrade(request, request.socket, Buffer.alloc(0), emit);
-      return;
-    }
-    const target = new NativeTarget(transport);
-    negotiate(wss, request, target, (extensions, protocols, key) => {
-      complete(wss, extensions, key, protocols, request, target, emit);
-    });
-  });
-  return listener.listen({ backlog, host, port }, callback);
+/** What a WebSocketServer hears of its HTTP server. COMPAT(ws 8.23): `emit` is looked up once. */
+function listenersOf(wss) {
+  const connect = wss.emit.bind(wss, 'connection');
+  return {
+    listening: wss.emit.bind(wss, 'listening'),
+    error: wss.emit.bind(wss, 'error'),
+    upgrade: (request, socket, head) => wss.handleUpgrade(request, socket, head, connect)
+  };
 }
 
+/**
+ * Port mode: a native listener listens, or an http.Server where that would be noticed.
+ */
+function listen(wss, options, callback) {
+  const listeners = listenersOf(wss);
+  if (forced || !suitsWorkers(options.perMessageDeflate || {}) || !suitsListener(options)) {
+    wss._server = http.createServer(requireUpgrade);
+    wss._server.listen(options.port, options.host, options.backlog, callback);
+    wss._removeListeners = addListeners(wss._server, listeners);
+    return;
+  }
+  const connect = wss.emit.bind(wss, 'connection');
+  const { backlog, host, port } = options;
+  const listener = new NativeListener(
+    { backlog, host, port: Number(port) },
+    {
+      onError: listeners.error,
+      onListening() {
+        if (typeof callback === 'function') callListening(wss, callback);
+        listeners.listening();
+      },
+      onUpgrade(request, transport) {
+        // Whoever puts a method of his own there, on the prototype too, is to be called.
+        const { completeUpgrade, handleUpgrade } = OWN_METHODS;
+        if (wss.handleUpgrade !== handleUpgrade || wss.completeUpgrade !== completeUpgrade) {
+          listeners.upgrade(request, request.socket, EMPTY_BUFFER);
+          return;
+        }
+        const emit = (websocket) => connect(websocket, request);
+        const target = new NativeTarget(transport);
+        negotiate(wss, request, target, (extensions, protocols, key) => {
+          complete(wss, extensions, key, protocols, request, target, emit);
+        });
+      },
+      // As `requireUpgrade()` does it.
+      refuse(transport) {
+        new NativeTarget(transport).refuse(426, undefined, { 'Content-Type': 'text/plain' });
+      }
+    }
+  );
+  wss[kListener] = listener;
+  const settle = (value) => {
+    const property = { configurable: true, enumerable: true, value, writable: true };
+    Object.defineProperty(wss, '_server', property);
+    return value;
+  };
+  Object.defineProperty(wss, '_server', {
+    configurable: true,
+    enumerable: true,
+    // Whoever asks for the server gets it.
+    get() {
+      const server = http.createServer(requireUpgrade);
+      settle(server);
+      listener.moveTo(server, callback);
+      wss._removeListeners = addListeners(server, listeners);
+      return server;
+    },
+    set: settle
+  });
+  wss._removeListeners = NOOP;
+  listener.listen();
+}
+
+/** COMPAT(ws 8.23): the callback is a listener of the HTTP server's, which `this` is, if it looks. */
+function callListening(wss, callback) {
+  const looks = hasOwnProperty.call(callback, 'prototype') && /\bthis\b|\beval\b/.test(callback);
+  callback.call(looks ? wss._server : undefined);
+}
+
+/** Answers what is no upgrade. */
 function requireUpgrade(request, response) {
   const body = http.STATUS_CODES[426];
   response.writeHead(426, { 'Content-Length': body.length, 'Content-Type': 'text/plain' });
@@ -369,11 +427,15 @@ function complete(wss, extensions, key, protocols, request, target, callback) {
   wss.emit('headers', lines, request);
 
   const response = lines.concat('\r\n').join('\r\n');
-  const transport = target.accept(response, wss.options, extensions);
-  websocket._open(transport, wss.options);
+  if (websocket.setSocket === setSocket) {
+    websocket[kOpen](target.accept(response, wss.options, extensions), wss.options);
+  } else {
+    target.answer(response);
+    websocket.setSocket(target.socket, target.head, socketOptions(wss.options));
+  }
   if (wss.clients) {
     wss.clients.add(websocket);
-    websocket._release = wss._forget;
+    websocket[kRelease] = wss[kForget];
   }
   callback(websocket, request);
 }

@@ -19,11 +19,26 @@ const {
   OPCODES,
   PERMESSAGE_DEFLATE,
   READY_STATES,
-  kStatusCode
+  kFailed,
+  kOnConclude,
+  kOnDisconnect,
+  kOnEnd,
+  kOnGone,
+  kOnMessage,
+  kOnPing,
+  kOnPong,
+  kOnSendError,
+  kOnSocketError,
+  kOnViolation,
+  kOpen,
+  kOptions,
+  kRelease,
+  kStatusCode,
+  kTransport
 } = require('./constants');
 const { ownCallback } = require('./pending-writes');
 const { byteLengthOf, checkControlPayload, closePayload, toPayload } = require('./send-data');
-const { openTransport } = require('./transports');
+const { targetOf } = require('./upgrade-target');
 const client = require('./websocket-client');
 
 const { CONTINUATION, TEXT, BINARY, CLOSE, PING, PONG } = OPCODES;
@@ -32,6 +47,11 @@ const [CONNECTING, OPEN, CLOSING, CLOSED] = [0, 1, 2, 3];
 const NO_OPTIONS = {};
 const NO_EXTENSIONS = Object.freeze({});
 const { hasOwnProperty } = Object.prototype;
+
+// The names with an underscore are ws's. What else there is has no name that a user could hit.
+const kCloseQueued = Symbol('kCloseQueued');
+const kFragmenting = Symbol('kFragmenting');
+const kScope = Symbol('kScope');
 
 class WebSocket extends EventEmitter {
   /**
@@ -48,34 +68,33 @@ class WebSocket extends EventEmitter {
     this._binaryType = BINARY_TYPES[0];
     this._bufferedAmount = 0;
     this._closeCode = 1006;
-    this._closeFrameQueued = false;
     this._closeFrameReceived = false;
     this._closeFrameSent = false;
     this._closeMessage = EMPTY_BUFFER;
     this._closeTimer = null;
     this._errorEmitted = false;
     this._extensions = NO_EXTENSIONS;
-    this._failed = false;
-    this._fragmenting = false;
     this._paused = false;
-    this._pendingPongs = 0;
-    this._pongWritten = null;
+    this._pendingAutoPongs = 0;
     this._protocol = '';
     this._readyState = CONNECTING;
-    this._transport = null;
-    this._release = null;
+    this[kCloseQueued] = false;
+    this[kFailed] = false;
+    this[kFragmenting] = false;
+    this[kRelease] = null;
     // The asynchronous context of what a worker reports.
-    this._scope = rootScope;
+    this[kScope] = rootScope;
+    this[kTransport] = null;
 
     if (address !== null) {
       this._isServer = false;
-      this._scope = new AsyncResource('WebSocket');
+      this[kScope] = new AsyncResource('WebSocket');
       this._redirects = 0;
       this._req = null;
       client.connect(this, address, protocols, options);
     } else {
       this._isServer = true;
-      this._options = options;
+      this[kOptions] = options;
       this._autoPong = options.autoPong;
       this._closeTimeout = options.closeTimeout;
     }
@@ -94,7 +113,7 @@ class WebSocket extends EventEmitter {
   set binaryType(type) {
     if (!BINARY_TYPES.includes(type) || type === this._binaryType) return;
     this._binaryType = type;
-    if (this._transport !== null) this._transport.setBinaryType(type);
+    if (this[kTransport] !== null) this[kTransport].setBinaryType(type);
   }
 
   /**
@@ -103,7 +122,7 @@ class WebSocket extends EventEmitter {
    * @type {Number}
    */
   get bufferedAmount() {
-    const queued = this._transport === null ? 0 : this._transport.bufferedAmount;
+    const queued = this[kTransport] === null ? 0 : this[kTransport].bufferedAmount;
     return this._bufferedAmount + queued;
   }
 
@@ -142,7 +161,7 @@ class WebSocket extends EventEmitter {
    * @type {?Duplex}
    */
   get _socket() {
-    return this._transport === null ? null : this._transport.socket;
+    return this[kTransport] === null ? null : this[kTransport].socket;
   }
 
   set _socket(value) {
@@ -151,7 +170,7 @@ class WebSocket extends EventEmitter {
 
   /** What decodes, or a stand-in with its documented events. */
   get _receiver() {
-    return this._transport === null ? null : this._transport.receiver;
+    return this[kTransport] === null ? null : this[kTransport].receiver;
   }
 
   set _receiver(value) {
@@ -160,7 +179,7 @@ class WebSocket extends EventEmitter {
 
   /** What frames and writes, or a stand-in that does so natively. */
   get _sender() {
-    return this._transport === null ? null : this._transport.sender;
+    return this[kTransport] === null ? null : this[kTransport].sender;
   }
 
   set _sender(value) {
@@ -176,10 +195,8 @@ class WebSocket extends EventEmitter {
    *     `maxFragments`, `maxPayload`, `skipUTF8Validation`
    */
   setSocket(socket, head, options) {
-    this._open(
-      openTransport(socket, head, EMPTY_BUFFER, options, this._isServer, this._extensions),
-      options
-    );
+    const target = targetOf(socket, head);
+    this[kOpen](target.accept('', options, this._extensions, this._isServer), options);
   }
 
   /**
@@ -188,9 +205,9 @@ class WebSocket extends EventEmitter {
    * @param {(NativeTransport|StreamTransport)} transport
    * @param {{allowSynchronousEvents: Boolean}} options
    */
-  _open(transport, options) {
-    this._transport = transport;
-    transport.attach(this, options, this._scope);
+  [kOpen](transport, options) {
+    this[kTransport] = transport;
+    transport.attach(this, options, this[kScope]);
     this._readyState = OPEN;
     this.emit('open');
   }
@@ -209,30 +226,18 @@ class WebSocket extends EventEmitter {
       return;
     }
     if (this._readyState === CLOSING) {
-      this._endIfDone();
+      endIfDone(this);
       return;
     }
 
     const payload = closePayload(code, reason);
     this._readyState = CLOSING;
-    this._transport.frame(CLOSE, payload, true, !this._isServer, (error) => {
+    this[kTransport].frame(CLOSE, payload, true, !this._isServer, (error) => {
       if (!error) this._closeFrameSent = true;
     });
-    this._closeFrameQueued = true;
-    this._endIfDone();
-    this._startCloseTimer();
-  }
-
-  /** Half-closes the socket once both close frames are under way, or ours after an error. */
-  _endIfDone() {
-    if (this._closeFrameQueued && (this._closeFrameReceived || this._failed)) {
-      this._transport.end();
-    }
-  }
-
-  _startCloseTimer() {
-    if (this._closeTimer !== null) clearTimeout(this._closeTimer);
-    this._closeTimer = setTimeout(destroyTransport, this._closeTimeout, this._transport);
+    this[kCloseQueued] = true;
+    endIfDone(this);
+    startCloseTimer(this);
   }
 
   /**
@@ -244,9 +249,9 @@ class WebSocket extends EventEmitter {
       client.abort(this, 'WebSocket was closed before the connection was established');
       return;
     }
-    if (this._transport !== null) {
+    if (this[kTransport] !== null) {
       this._readyState = CLOSING;
-      this._transport.destroy();
+      this[kTransport].destroy();
     }
   }
 
@@ -254,14 +259,14 @@ class WebSocket extends EventEmitter {
   pause() {
     if (this._readyState === CONNECTING || this._readyState === CLOSED) return;
     this._paused = true;
-    this._transport.pause();
+    this[kTransport].pause();
   }
 
   /** Reads again. */
   resume() {
     if (this._readyState === CONNECTING || this._readyState === CLOSED) return;
     this._paused = false;
-    this._transport.resume();
+    this[kTransport].resume();
   }
 
   /**
@@ -279,62 +284,15 @@ class WebSocket extends EventEmitter {
     if (this._readyState === OPEN && options === undefined && callback === undefined) {
       // PERF: the echo and fan-out benches spend their JavaScript time here.
       if (typeof data === 'string') {
-        this._frame(TEXT, data);
+        sendPlainly(this, TEXT, data);
         return;
       }
       if (Buffer.isBuffer(data)) {
-        this._frame(BINARY, data);
+        sendPlainly(this, BINARY, data);
         return;
       }
     }
-    this._send(data, options, callback);
-  }
-
-  /** Sends a whole message, or the last fragment of one, as the defaults have it. */
-  _frame(opcode, data) {
-    const { _extensions: extensions, _transport: transport } = this;
-    const compress = extensions !== NO_EXTENSIONS && PERMESSAGE_DEFLATE in extensions;
-    transport.frame(this._opcode(opcode, true), data, true, !this._isServer, undefined, compress);
-  }
-
-  _send(data, options, callback) {
-    refuseWhileConnecting(this);
-    if (typeof options === 'function') {
-      callback = options;
-      options = {};
-    }
-    if (typeof data === 'number') data = data.toString();
-    checkCallback(callback);
-    if (this._readyState !== OPEN) {
-      sendAfterClose(this, data, callback);
-      return;
-    }
-
-    // PERF: `{ ...defaults, ...options }` cost a tenth of the JavaScript time of an echo server.
-    const given = options == null ? NO_OPTIONS : options;
-    const own = (name) => hasOwnProperty.call(given, name);
-    const binary = own('binary') ? given.binary : typeof data !== 'string';
-    const fin = own('fin') ? given.fin : true;
-    const mask = own('mask') ? given.mask : !this._isServer;
-    const compress = PERMESSAGE_DEFLATE in this._extensions && (!own('compress') || given.compress);
-    const payload = toPayload(data || EMPTY_BUFFER);
-    const opcode = this._opcode(binary ? BINARY : TEXT, Boolean(fin));
-    this._transport.frame(
-      opcode,
-      payload,
-      Boolean(fin),
-      Boolean(mask),
-      callback || undefined,
-      Boolean(compress)
-    );
-  }
-
-  /** The opcode of the next data frame: fragments after the first one continue it. */
-  _opcode(opcode, fin) {
-    if (fin && !this._fragmenting) return opcode;
-    const first = !this._fragmenting;
-    this._fragmenting = !fin;
-    return first ? opcode : CONTINUATION;
+    sendMessage(this, data, options, callback);
   }
 
   /**
@@ -366,88 +324,73 @@ class WebSocket extends EventEmitter {
   /** Tells that the connection is over. */
   emitClose() {
     this._readyState = CLOSED;
-    if (this._transport !== null && PERMESSAGE_DEFLATE in this._extensions) {
+    if (this[kTransport] !== null && compresses(this)) {
       this._extensions[PERMESSAGE_DEFLATE].cleanup();
     }
-    if (this._release !== null) this._release(this);
+    if (this[kRelease] !== null) this[kRelease](this);
     this.emit('close', this._closeCode, this._closeMessage);
   }
 
   // What follows is called by the transport.
 
-  _onMessage(data, isBinary, boundaries) {
+  [kOnMessage](data, isBinary, boundaries) {
     if (isBinary) data = toBinaryType(data, boundaries, this._binaryType);
     this.emit('message', data, isBinary);
   }
 
-  _onPing(data) {
-    if (this._autoPong && this._readyState === OPEN) this._pongBack(data);
+  [kOnPing](data) {
+    if (this._autoPong && this._readyState === OPEN) pongBack(this, data);
     this.emit('ping', data);
   }
 
-  _pongBack(data) {
-    const limit = this._options.maxPendingAutoPongs | 0;
-    if (limit > 0 && this._pendingPongs >= limit) {
-      this.terminate();
-      return;
-    }
-    this._pendingPongs++;
-    if (this._pongWritten === null) this._pongWritten = ownCallback(() => this._pendingPongs--);
-    this.pong(data, !this._isServer, this._pongWritten);
-  }
-
-  _onPong(data) {
+  [kOnPong](data) {
     this.emit('pong', data);
   }
 
-  _onConclude(code, reason) {
+  [kOnConclude](code, reason) {
     this._closeFrameReceived = true;
     this._closeMessage = unpooled(reason);
     this._closeCode = code;
+    readOn(this);
     if (code === 1005) this.close();
     else this.close(code, reason);
   }
 
-  _onViolation(error) {
-    this._failed = true;
+  [kOnViolation](error) {
+    this[kFailed] = true;
+    readOn(this);
     this.close(error[kStatusCode]);
-    this._emitErrorOnce(error);
+    emitErrorOnce(this, error);
   }
 
-  _onEnd() {
+  [kOnEnd]() {
     this._readyState = CLOSING;
-    this._transport.end();
+    this[kTransport].end();
   }
 
-  _onSocketError() {
+  [kOnSocketError]() {
     this._readyState = CLOSING;
   }
 
   /** What was to be sent could not be made: the connection ends. */
-  _onSendError(error) {
+  [kOnSendError](error) {
     if (this._readyState === CLOSED) return;
     if (this._readyState === OPEN) {
       this._readyState = CLOSING;
-      this._startCloseTimer();
+      startCloseTimer(this);
     }
-    this._transport.end();
-    this._emitErrorOnce(error);
-  }
-
-  _emitErrorOnce(error) {
-    if (this._errorEmitted) return;
-    this._errorEmitted = true;
-    this.emit('error', error);
+    this[kTransport].end();
+    emitErrorOnce(this, error);
   }
 
   /** The socket is closed; what it brought may still have to be delivered. */
-  _onDisconnect() {
+  [kOnDisconnect]() {
     if (this._closeTimer !== null) clearTimeout(this._closeTimer);
     this._readyState = CLOSING;
   }
 
   /** The socket is closed and all is delivered. */
-  _onGone() {
+  [kOnGone]() {
     this.emitClose();
   }
 }
@@ -455,6 +398,100 @@ class WebSocket extends EventEmitter {
 /** COMPAT(ws 8.23): a plain property there. */
 function replace(websocket, name, value) {
   Object.defineProperty(websocket, name, { value, configurable: true, writable: true });
+}
+
+/** Half-closes the socket once both close frames are under way, or ours after an error. */
+function endIfDone(websocket) {
+  if (websocket[kCloseQueued] && (websocket._closeFrameReceived || websocket[kFailed])) {
+    websocket[kTransport].end();
+  }
+}
+
+function startCloseTimer(websocket) {
+  if (websocket._closeTimer !== null) clearTimeout(websocket._closeTimer);
+  const { _closeTimeout: timeout, [kTransport]: transport } = websocket;
+  websocket._closeTimer = setTimeout(destroyTransport, timeout, transport);
+}
+
+/** Nothing that comes counts any more, but a paused WebSocket has to notice the end. */
+function readOn(websocket) {
+  if (websocket._paused) process.nextTick(resumeTransport, websocket[kTransport]);
+}
+
+function resumeTransport(transport) {
+  transport.resume();
+}
+
+function emitErrorOnce(websocket, error) {
+  if (websocket._errorEmitted) return;
+  websocket._errorEmitted = true;
+  websocket.emit('error', error);
+}
+
+function pongBack(websocket, data) {
+  const limit = websocket[kOptions].maxPendingAutoPongs | 0;
+  if (limit > 0 && websocket._pendingAutoPongs >= limit) {
+    websocket.terminate();
+    return;
+  }
+  websocket._pendingAutoPongs++;
+  if (websocket._autoPongComplete === undefined) {
+    websocket._autoPongComplete = ownCallback(() => websocket._pendingAutoPongs--);
+  }
+  websocket.pong(data, !websocket._isServer, websocket._autoPongComplete);
+}
+
+/** Whether messages may be compressed. */
+function compresses(websocket) {
+  const { _extensions: extensions } = websocket;
+  return extensions !== NO_EXTENSIONS && extensions[PERMESSAGE_DEFLATE] !== undefined;
+}
+
+/** Sends a whole message, or the last fragment of one, as the defaults have it. */
+function sendPlainly(websocket, opcode, data) {
+  const compress = compresses(websocket);
+  const actual = websocket[kFragmenting] ? nextOpcode(websocket, opcode, true) : opcode;
+  websocket[kTransport].frame(actual, data, true, !websocket._isServer, undefined, compress);
+}
+
+function sendMessage(websocket, data, options, callback) {
+  refuseWhileConnecting(websocket);
+  if (typeof options === 'function') {
+    callback = options;
+    options = {};
+  }
+  if (typeof data === 'number') data = data.toString();
+  checkCallback(callback);
+  if (websocket._readyState !== OPEN) {
+    sendAfterClose(websocket, data, callback);
+    return;
+  }
+
+  // PERF: `{ ...defaults, ...options }` cost a tenth of the JavaScript time of an echo server.
+  const given = options == null ? NO_OPTIONS : options;
+  const own = (name) => hasOwnProperty.call(given, name);
+  const binary = own('binary') ? given.binary : typeof data !== 'string';
+  const fin = own('fin') ? given.fin : true;
+  const mask = own('mask') ? given.mask : !websocket._isServer;
+  const compress = compresses(websocket) && (!own('compress') || given.compress);
+  const payload = toPayload(data || EMPTY_BUFFER);
+  const opcode = nextOpcode(websocket, binary ? BINARY : TEXT, Boolean(fin));
+  websocket[kTransport].frame(
+    opcode,
+    payload,
+    Boolean(fin),
+    Boolean(mask),
+    callback || undefined,
+    Boolean(compress)
+  );
+}
+
+/** The opcode of the next data frame: fragments after the first one continue it. */
+function nextOpcode(websocket, opcode, fin) {
+  if (fin && !websocket[kFragmenting]) return opcode;
+  const first = !websocket[kFragmenting];
+  websocket[kFragmenting] = !fin;
+  return first ? opcode : CONTINUATION;
 }
 
 function destroyTransport(transport) {
@@ -493,7 +530,7 @@ function sendControl(websocket, opcode, data, mask, callback) {
 
   if (mask === undefined) mask = !websocket._isServer;
   const payload = checkControlPayload(data);
-  websocket._transport.frame(opcode, payload, true, Boolean(mask), callback || undefined);
+  websocket[kTransport].frame(opcode, payload, true, Boolean(mask), callback || undefined);
 }
 
 /** COMPAT(ws 8.23): what is sent after the end still counts as buffered. */

@@ -159,7 +159,7 @@ function adopt(lane, id, fd, settings, preface, initial) {
 /**
  * Listens natively.
  *
- * @param {Object} listener Receives `onUpgrade(lane, slot, generation, head)` and `onUnlistened()`
+ * @param {Object} listener Receives `onUpgrade(lane, slot, generation, head)`
  * @param {{address: String, port: Number, backlog: Number, ipv6Only: Boolean}} options
  * @return {{id: Number, errno: Number, address: String, port: Number, family: String}}
  */
@@ -181,28 +181,39 @@ function listen(listener, { address, port, backlog, ipv6Only }) {
 }
 
 /**
- * Stops listening: the port is free when this returns. `onUnlistened` follows, after the requests
- * that had arrived.
+ * Takes a listener away from the reactors. Upgrade requests that had arrived still come.
  *
  * @param {Number} id
+ * @param {Function} onVacated Called when they have come
+ * @return {{fd: Number, guests: Array<{fd: Number, said: Number[], idle: Boolean}>}} The descriptors
+ *     are the caller's
  */
-function unlisten(id) {
-  native.unlisten(id);
-  process.nextTick(forgetListener, id);
+function vacate(id, onVacated) {
+  const vacated = native.vacate(id);
+  process.nextTick(deliverLast, onVacated);
+  return vacated;
 }
 
-function forgetListener(id) {
+function deliverLast(onVacated) {
   if (lanes.some((lane) => lane.arrivals.active)) {
-    setImmediate(forgetListener, id);
+    setImmediate(deliverLast, onVacated);
     return;
   }
   try {
     drain();
   } finally {
-    const listener = listeners.get(id);
-    listeners.delete(id);
-    listener.onUnlistened();
+    onVacated();
   }
+}
+
+/**
+ * Drops the connections of a listener that have not asked for an upgrade.
+ *
+ * @param {Number} id
+ */
+function unlisten(id) {
+  native.unlisten(id);
+  process.nextTick(deliverLast, () => listeners.delete(id));
 }
 
 /**
@@ -295,5 +306,6 @@ module.exports = {
   layout,
   listen,
   rootScope,
-  unlisten
+  unlisten,
+  vacate
 };

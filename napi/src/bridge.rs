@@ -5,6 +5,7 @@
 
 use std::io;
 use std::net::{IpAddr, SocketAddr};
+use std::os::fd::{IntoRawFd, OwnedFd};
 use std::rc::Rc;
 use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
@@ -54,6 +55,26 @@ pub struct ListenOutcome {
     pub family: String,
 }
 
+/// A connection that has not asked for an upgrade.
+#[napi(object)]
+pub struct Guest {
+    /// Its descriptor, which is the caller's now.
+    pub fd: i32,
+    /// What of a request was read and not answered.
+    pub said: Vec<u8>,
+    /// It had answers and asked nothing since.
+    pub idle: bool,
+}
+
+/// A listener that somebody else goes on with.
+#[napi(object)]
+pub struct Vacated {
+    /// The listening descriptor, which is the caller's now; -1 if there is none.
+    pub fd: i32,
+    /// Its connections.
+    pub guests: Vec<Guest>,
+}
+
 /// One instance of the JavaScript facade, seen from Rust.
 #[napi]
 pub struct Bridge {
@@ -84,6 +105,15 @@ impl Shared {
     pub(crate) fn after(&self, turn: Turn) -> u32 {
         self.fleet.after_turn(turn);
         if turn.delivered { turn::DELIVERED } else { 0 }
+    }
+
+    /// The same for a call that answers with the outcome only if it `found` what it was asked for:
+    /// else JavaScript is rung for, or the news of the connection's end would wait for ever.
+    pub(crate) fn after_asking(&self, turn: Turn, found: bool) -> u32 {
+        if turn.delivered && !found {
+            self.fleet.environment().doorbell.ring();
+        }
+        self.after(turn)
     }
 }
 
@@ -399,7 +429,7 @@ impl Bridge {
     ) -> Result<Option<Extracted>> {
         let id = SlotId { slot, generation };
         let (extract, turn) = self.seat(lane)?.extract(id, ahead as usize);
-        let outcome = self.shared.after(turn);
+        let outcome = self.shared.after_asking(turn, extract.is_some());
         Ok(extract.map(|extract| Extracted::new(extract, outcome)))
     }
 
@@ -408,7 +438,7 @@ impl Bridge {
     #[napi]
     pub fn counts(&self, lane: u32, slot: u32, generation: u32) -> Result<Option<CarriedBytes>> {
         let (counts, turn) = self.seat(lane)?.counts(SlotId { slot, generation });
-        let outcome = self.shared.after(turn);
+        let outcome = self.shared.after_asking(turn, counts.is_some());
         Ok(counts.map(|counts| CarriedBytes {
             received: counts.received as f64,
             sent: counts.sent as f64,
@@ -420,6 +450,34 @@ impl Bridge {
     #[napi]
     pub fn descriptor(&self, lane: u32, slot: u32, generation: u32) -> Result<i32> {
         Ok(self.seat(lane)?.descriptor_of(SlotId { slot, generation }))
+    }
+
+    /// Takes a listener out of its reactor, with those of its connections that have not asked for an
+    /// upgrade and can be moved. The others are served as before.
+    #[napi]
+    pub fn vacate(&self, id: u16) -> Vacated {
+        let seats = self.shared.fleet.seats();
+        let mut vacated = Vacated {
+            fd: -1,
+            guests: Vec::new(),
+        };
+        // The one that accepts first: after it no other gets connections any more.
+        let home = usize::from(id) % seats.len().max(1);
+        for seat in seats.iter().cycle().skip(home).take(seats.len()) {
+            let out = seat.vacate(id);
+            if let Some(listener) = out.listener {
+                vacated.fd = listener.into_raw_fd();
+            }
+            vacated
+                .guests
+                .extend(out.guests.into_iter().map(|guest| Guest {
+                    fd: OwnedFd::from(guest.socket).into_raw_fd(),
+                    said: guest.said,
+                    idle: guest.idle,
+                }));
+            self.shared.after_asking(out.turn, false);
+        }
+        vacated
     }
 
     /// The addresses of a TCP connection that is still there.

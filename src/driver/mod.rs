@@ -37,4 +37,4 @@ pub use fleet::Fleet;
 pub use helm::{Helm, Setting};
 pub use policy::Driver;
 pub use pool::Pool;
-pub use seat::{Incoming, Seat};
+pub use seat::{Incoming, Seat, Vacated};

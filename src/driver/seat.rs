@@ -18,7 +18,9 @@ use crate::bridge::{
     Addresses, Block, Command, Environment, Lane, Outbox, Piece, SlotId, WrittenTable,
 };
 use crate::protocol::upgrade::Rules;
-use crate::reactor::{Counts, Descriptor, Extract, Limits, Reactor, Stream, System, Turn, Waker};
+use crate::reactor::{
+    Counts, Descriptor, Extract, Guest, Limits, Reactor, Stream, System, Turn, Waker,
+};
 use crate::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, AtomicUsize, Ordering};
 use crate::sync::parking_lot::Mutex;
 use crate::sync::{Notify, thread};
@@ -30,6 +32,17 @@ pub struct Incoming {
     pub socket: Stream,
     /// JavaScript's number for the listener.
     pub listener: u16,
+}
+
+/// What a listener leaves to whoever goes on with it.
+#[derive(Debug)]
+pub struct Vacated {
+    /// The listening socket, if it was here.
+    pub listener: Option<mio::net::TcpListener>,
+    /// Its connections here that can be moved.
+    pub guests: Vec<Guest<Stream>>,
+    /// What commands that ran first came to.
+    pub turn: Turn,
 }
 
 /// One reactor and what reaches it.
@@ -333,6 +346,18 @@ impl Seat {
     pub fn descriptor_of(&self, id: SlotId) -> RawFd {
         let held = self.held.lock();
         held.reactor.socket(id).map_or(-1, Stream::descriptor)
+    }
+
+    /// JavaScript side: takes a listener out, and those of its connections that can be moved.
+    pub fn vacate(&self, id: u16) -> Vacated {
+        let mut held = self.held.lock();
+        let mut out = (None, Vec::new());
+        let turn = self.at_once(&mut held, |reactor| out = reactor.vacate(id));
+        Vacated {
+            listener: out.0,
+            guests: out.1,
+            turn,
+        }
     }
 
     /// JavaScript side: the addresses of a connection that is there.

@@ -113,6 +113,12 @@ pub(crate) fn pair(capacity: usize) -> (MemorySocket, MemorySocket) {
 }
 
 impl MemorySocket {
+    /// There is none.
+    #[must_use]
+    pub fn descriptor(&self) -> i32 {
+        -1
+    }
+
     /// Breaks the connection, as a peer does that sends RST.
     pub(crate) fn reset(&self) {
         for pipe in [&self.incoming, &self.outgoing] {
@@ -338,6 +344,14 @@ impl Network for MemoryNetwork {
         watcher.tell(|ready| ready.readable = true);
         *lock(&listener.watcher) = Some(watcher);
         Ok(())
+    }
+
+    fn deregister_listener(&mut self, listener: &mut Backlog) {
+        *lock(&listener.watcher) = None;
+    }
+
+    fn stop(&mut self, mut listener: Backlog) {
+        self.deregister_listener(&mut listener);
     }
 
     fn accept(&mut self, listener: &Backlog) -> io::Result<MemorySocket> {

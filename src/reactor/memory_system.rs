@@ -50,9 +50,17 @@ impl Network for System {
         self.0.register(socket, token)
     }
 
+    fn deregister(&mut self, socket: &mut Stream) {
+        self.0.deregister(socket);
+    }
+
     fn register_listener(&mut self, _listener: &mut TcpListener, _token: usize) -> io::Result<()> {
         Err(io::ErrorKind::Unsupported.into())
     }
+
+    fn deregister_listener(&mut self, _listener: &mut TcpListener) {}
+
+    fn stop(&mut self, _listener: TcpListener) {}
 
     fn accept(&mut self, _listener: &TcpListener) -> io::Result<Stream> {
         Err(io::ErrorKind::Unsupported.into())

@@ -47,6 +47,7 @@ pub use slots::Counts;
 pub use system::{Descriptor, Stream, System, Waker};
 pub use takeover::{OwnedStream, duplicate};
 pub use turn::{Limits, Turn};
+pub use visitor::Guest;
 #[cfg(all(test, models))]
 pub(crate) use {
     memory::{MemorySocket, pair},
@@ -229,8 +230,49 @@ impl<N: Network> Reactor<N> {
             })
             .collect();
         for token in over {
-            self.remove(token);
+            if let Some(Entry::Listener(_)) = self.entries.get(token)
+                && let Entry::Listener(listening) = self.entries.remove(token)
+            {
+                self.network.stop(listening.socket);
+            } else {
+                self.remove(token);
+            }
         }
+    }
+
+    /// Lets somebody else go on with a listener and those of its connections that have not asked for
+    /// an upgrade, as far as they can be moved.
+    pub fn vacate(&mut self, id: u16) -> (Option<N::Listener>, Vec<Guest<N::Socket>>) {
+        let moving: Vec<usize> = self
+            .entries
+            .iter()
+            .filter_map(|(token, entry)| match entry {
+                Entry::Listener(listening) if listening.id == id => Some(token),
+                Entry::Visitor(visitor) if visitor.listener == id && visitor.can_move() => {
+                    Some(token)
+                }
+                _ => None,
+            })
+            .collect();
+        let mut listener = None;
+        let mut guests = Vec::new();
+        for token in moving {
+            match self.entries.try_remove(token) {
+                Some(Entry::Listener(mut listening)) => {
+                    self.network.deregister_listener(&mut listening.socket);
+                    listener = Some(listening.socket);
+                }
+                Some(Entry::Visitor(mut visitor)) => {
+                    if let Some(timer) = visitor.timer {
+                        self.timers.cancel(timer);
+                    }
+                    self.network.deregister(&mut visitor.socket);
+                    guests.push(visitor.into_guest());
+                }
+                _ => {}
+            }
+        }
+        (listener, guests)
     }
 
     /// Serves a connection that was accepted: reads its request head.

@@ -56,6 +56,12 @@ pub trait Network: Debug + Send + 'static {
     /// As for [`Network::register`].
     fn register_listener(&mut self, listener: &mut Self::Listener, token: usize) -> io::Result<()>;
 
+    /// Watches a listener no more.
+    fn deregister_listener(&mut self, listener: &mut Self::Listener);
+
+    /// Stops a listener: its port is free when this returns.
+    fn stop(&mut self, listener: Self::Listener);
+
     /// Takes the next connection of a listener.
     ///
     /// # Errors

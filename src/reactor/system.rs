@@ -128,6 +128,18 @@ impl Network for System {
         registry.register(listener, Token(token), Interest::READABLE)
     }
 
+    fn deregister_listener(&mut self, listener: &mut TcpListener) {
+        // As above.
+        let _ = self.poll.registry().deregister(listener);
+    }
+
+    fn stop(&mut self, mut listener: TcpListener) {
+        // While another thread asks the instance for news it holds the file, and closing a descriptor
+        // would leave the port taken until it is done.
+        self.deregister_listener(&mut listener);
+        let _ = SockRef::from(&listener).shutdown(Shutdown::Both);
+    }
+
     fn accept(&mut self, listener: &TcpListener) -> io::Result<Stream> {
         listener.accept().map(|(stream, _)| Stream::Tcp(stream))
     }

@@ -12,7 +12,7 @@ use super::network::{Ready, Socket};
 use super::resources::Resources;
 use super::slots::Counts;
 use super::timers::TimerKey;
-use crate::protocol::upgrade::{Conversation, Head, Rules, Turn};
+use crate::protocol::upgrade::{Conversation, Head, Rules, Turn, Unanswered};
 
 /// Node's `headersTimeout`: a head must be complete this long after its connection began.
 pub(crate) const HEAD_TIMEOUT: Duration = Duration::from_secs(60);
@@ -22,6 +22,8 @@ pub(crate) const KEEP_ALIVE_TIMEOUT: Duration = Duration::from_secs(5);
 pub(crate) const ANSWER_TIMEOUT: Duration = Duration::from_secs(5);
 /// Most bytes that are read, and so answered, at once.
 const READ_LIMIT: usize = 16 * 1024;
+/// Most bytes of an incomplete head that are kept as they came. Node's limit counts no blanks.
+const SAID_LIMIT: usize = 256 * 1024;
 
 #[derive(Debug)]
 pub(crate) struct Visitor<S> {
@@ -33,11 +35,24 @@ pub(crate) struct Visitor<S> {
     /// What the system told that was not used up.
     pub(crate) news: Ready,
     conversation: Conversation,
+    /// What of a head has come, for whoever may have to read it again. `None` in a body.
+    said: Option<Vec<u8>>,
     /// What is being written, and how much of it was.
     answer: Vec<u8>,
     written: usize,
     next: Next,
     pub(crate) counts: Counts,
+}
+
+/// A visitor that somebody else is to serve.
+#[derive(Debug)]
+pub struct Guest<S> {
+    /// Nobody watches it.
+    pub socket: S,
+    /// What of a request was read and not answered.
+    pub said: Vec<u8>,
+    /// It had answers and asked nothing since.
+    pub idle: bool,
 }
 
 /// What follows when the answer is written.
@@ -85,6 +100,7 @@ impl<S: Socket> Visitor<S> {
                 error: false,
             },
             conversation: Conversation::new(rules),
+            said: Some(Vec::new()),
             answer: Vec::new(),
             written: 0,
             next: Next::Read,
@@ -118,6 +134,19 @@ impl<S: Socket> Visitor<S> {
             Next::Read | Next::Close => (Vec::new(), Vec::new()),
         };
         (self.socket, head, rest, self.news)
+    }
+
+    /// Whether somebody else could serve it: no answer is on its way, and no body comes.
+    pub(crate) fn can_move(&self) -> bool {
+        self.answer.is_empty() && matches!(self.next, Next::Read) && self.said.is_some()
+    }
+
+    pub(crate) fn into_guest(self) -> Guest<S> {
+        Guest {
+            idle: self.conversation.is_idle(),
+            said: self.said.unwrap_or_default(),
+            socket: self.socket,
+        }
     }
 
     fn go_on(&mut self, resources: &mut Resources) -> Visit {
@@ -182,6 +211,15 @@ impl<S: Socket> Visitor<S> {
         let turn = self
             .conversation
             .handle_bytes(bytes, date, &mut self.answer);
+        self.said = match (self.conversation.unanswered(), self.said.take()) {
+            (Unanswered::Nothing, _) => Some(Vec::new()),
+            (Unanswered::From(at), _) => Some(bytes.get(at..).unwrap_or_default().to_vec()),
+            (Unanswered::More, Some(mut said)) if said.len() < SAID_LIMIT => {
+                said.extend_from_slice(bytes);
+                Some(said)
+            }
+            (Unanswered::More | Unanswered::Body, _) => None,
+        };
         self.next = match turn {
             Turn::Waits => Next::Read,
             Turn::Over => Next::Close,

@@ -25,6 +25,21 @@ use super::words::{CONNECT, PRI};
 pub struct Conversation {
     scanner: Scanner,
     has_answered: bool,
+    /// Where in the bytes handled last the message began that is being read.
+    began: Option<usize>,
+}
+
+/// What was said and not answered yet.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Unanswered {
+    /// Nothing.
+    Nothing,
+    /// A part of a head, from this one of the bytes handled last on.
+    From(usize),
+    /// All of the bytes handled last, and some before them.
+    More,
+    /// The body of a request that was answered: nobody could begin with it.
+    Body,
 }
 
 /// What comes of what the peer did. Answers are written first.
@@ -50,6 +65,7 @@ impl Conversation {
         Self {
             scanner: Scanner::new(rules),
             has_answered: false,
+            began: None,
         }
     }
 
@@ -65,8 +81,12 @@ impl Conversation {
         let mut is_over = false;
         let mut is_preface = false;
         let mut first_answer = None;
+        self.began = None;
         loop {
             let (more, scan) = self.scanner.scan(chunk.get(used..).unwrap_or_default());
+            if let Some(began) = self.scanner.began() {
+                self.began = Some(used + began);
+            }
             used += more;
             match scan {
                 // COMPAT(ws 8.23): Node drops who may speak HTTP/2, once what arrived is read.
@@ -101,6 +121,18 @@ impl Conversation {
     pub fn handle_timeout(&mut self, answers: &mut Vec<u8>) {
         if !self.is_idle() {
             answers.extend_from_slice(response::REQUEST_TIMEOUT);
+        }
+    }
+
+    /// What somebody else has to hear who goes on with the conversation.
+    #[must_use]
+    pub fn unanswered(&self) -> Unanswered {
+        if !self.scanner.is_within_message() {
+            Unanswered::Nothing
+        } else if self.scanner.is_within_head() {
+            self.began.map_or(Unanswered::More, Unanswered::From)
+        } else {
+            Unanswered::Body
         }
     }
 

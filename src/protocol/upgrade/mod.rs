@@ -19,7 +19,7 @@ mod subprotocol;
 mod token;
 mod words;
 
-pub use conversation::{Conversation, Turn};
+pub use conversation::{Conversation, Turn, Unanswered};
 pub use extension::{ExtensionOffer, parse_extensions};
 pub use head::{Head, layout};
 pub use rules::{Llhttp, Rules};

@@ -101,6 +101,8 @@ enum Part {
 pub(super) struct Scanner {
     part: Part,
     message: Message,
+    /// Where in the bytes of the last scan the message began that is being read.
+    began: Option<usize>,
 }
 
 impl Scanner {
@@ -117,12 +119,14 @@ impl Scanner {
                 llhttp: rules.llhttp,
                 facts: Facts::default(),
             },
+            began: None,
         }
     }
 
     /// Scans bytes that arrived together, up to the end of a head. Also tells how many were used.
     pub(super) fn scan(&mut self, chunk: &[u8]) -> (usize, Scan) {
         let mut used = 0;
+        self.began = None;
         match self.scan_chunk(chunk, &mut used) {
             Ok(Some(head)) => (used, Scan::Head(head)),
             Ok(None) => (used, Scan::Partial),
@@ -135,6 +139,20 @@ impl Scanner {
         !matches!(self.part, Part::Before | Part::Closed)
     }
 
+    /// Whether the head of a message is being read.
+    pub(super) fn is_within_head(&self) -> bool {
+        match &self.part {
+            Part::Line(_) => true,
+            Part::Fields(fields) => !fields.are_trailers(),
+            _ => false,
+        }
+    }
+
+    /// Where in the bytes of the last scan the message began that is being read, if it was there.
+    pub(super) fn began(&self) -> Option<usize> {
+        self.began
+    }
+
     fn scan_chunk(&mut self, chunk: &[u8], used: &mut usize) -> Result<Option<Head>, Fault> {
         if matches!(self.part, Part::AfterHead) {
             self.begin_body()?;
@@ -145,6 +163,7 @@ impl Scanner {
                 Part::Before if matches!(byte, b'\r' | b'\n') => Step::Skip,
                 Part::Before => {
                     message.begin();
+                    self.began = Some(*used);
                     self.part = Part::Line(RequestLine::default());
                     Step::Again
                 }
