@@ -23,7 +23,7 @@ pub const RECORD_WORDS: usize = 4;
 pub const RECORD_BYTES: usize = RECORD_WORDS * 4;
 
 /// Bytes that a record is charged to the inbound budget beside its payload.
-pub const RECORD_COST: usize = 64;
+pub const RECORD_COST: usize = 256;
 /// Payloads above this many bytes travel as blocks and not inside a slab.
 pub const INLINE_LIMIT: usize = 4096;
 /// Records that a lane's landing has room for.

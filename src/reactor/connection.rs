@@ -32,7 +32,7 @@ const INTERNAL_ERROR: u16 = 1011;
 /// Microseconds that no compression takes.
 const UNLIMITED: usize = 1 << 40;
 /// Bytes of an inflated message above which its connection takes turns with others of the kind.
-const MUCH: usize = 1 << 20;
+const MUCH: usize = 128 << 10;
 
 /// A connection is over: the operating system's error number, 0 without one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -133,7 +133,10 @@ impl<S: Socket> Connection<S> {
     pub(crate) fn compress_on(&mut self, resources: &mut Resources) -> Result<bool, Gone> {
         self.outbound
             .deflate_on(&self.socket, &mut self.streams, resources);
-        if self.inbound.is_inflating() && self.inbound.inflate_on(resources) {
+        if self.inbound.is_inflating()
+            && !resources.staging.is_exhausted()
+            && self.inbound.inflate_on(resources)
+        {
             self.read(resources)?;
         }
         self.has_job = self.is_compressing();
@@ -143,6 +146,12 @@ impl<S: Socket> Connection<S> {
     /// Whether so much has been inflated of a message that few of the kind may go on at once.
     pub(crate) fn inflates_much(&self) -> bool {
         self.inbound.held_bytes() > MUCH && !self.outbound.is_deflating()
+    }
+
+    /// Whether all that is left to do is to inflate, which waits while JavaScript is behind: what
+    /// was read already may hold a thousand times its length.
+    pub(crate) fn only_inflates(&self) -> bool {
+        !self.outbound.is_deflating()
     }
 
     /// Bytes that are held of a message that is not complete.

@@ -262,7 +262,6 @@ impl<N: Network> Reactor<N> {
 
     /// Goes on with messages that take more than their turn to compress or inflate.
     fn compress(&mut self) {
-        let exhausted = self.resources.staging.is_exhausted();
         for _ in 0..self.resources.long_jobs.len() {
             if self.resources.zlib_budget.is_spent() {
                 return;
@@ -273,12 +272,14 @@ impl<N: Network> Reactor<N> {
             let Some(Entry::Open(connection)) = self.entries.get_mut(token) else {
                 continue;
             };
-            if connection.inflates_much() {
-                // One at a time, and only while JavaScript keeps up: what is inflated is held.
-                if exhausted || self.inflating.is_some_and(|other| other != token) {
-                    self.resources.long_jobs.push_back(token);
-                    continue;
-                }
+            // What is inflated is held: only while JavaScript keeps up, and large ones one at a time.
+            let much = connection.inflates_much();
+            let waits = connection.only_inflates() && self.resources.staging.is_exhausted();
+            if waits || (much && self.inflating.is_some_and(|other| other != token)) {
+                self.resources.long_jobs.push_back(token);
+                continue;
+            }
+            if much {
                 self.inflating = Some(token);
             }
             let mut complete = true;
@@ -299,7 +300,7 @@ impl<N: Network> Reactor<N> {
         self.resources.staging.is_exhausted()
             && self.resources.long_jobs.iter().all(|token| {
                 matches!(self.entries.get(*token), Some(Entry::Open(connection))
-                    if connection.inflates_much())
+                    if connection.only_inflates())
             })
     }
 

@@ -18,17 +18,21 @@ fn peer(side: &mut Side, packed: u32) -> (SlotId, MemorySocket) {
 
 /// A compressed message of zeros, as a client sends it.
 fn bomb() -> Vec<u8> {
+    bomb_of(BOMB)
+}
+
+fn bomb_of(length: usize) -> Vec<u8> {
     let mut client = Side::new();
     client.limits = Limits::WORKER;
     let (one, other) = pair(16 << 20);
     let id = client.adopt(one, settings::CLIENT, deflate(false));
     let flags = flag::FIN | flag::MASK | flag::COMPRESS;
-    client.frame(id, flags, 2, &vec![0; BOMB]);
+    client.frame(id, flags, 2, &vec![0; length]);
     while !client.reactor.is_flushed() {
         client.turn();
     }
     let bytes = other.receive_all();
-    assert!(bytes.len() < BOMB / 500);
+    assert!(bytes.len() < length / 500);
     bytes
 }
 
@@ -141,6 +145,34 @@ fn few_large_messages_are_inflated_at_once() {
         side.turn();
     }
     panic!("only {complete} came");
+}
+
+#[test]
+fn what_was_read_is_inflated_only_while_javascript_keeps_up() {
+    const MANY: usize = 100;
+    let bytes = bomb_of(1 << 20).repeat(MANY);
+    let mut side = Side::new();
+    side.limits = Limits::WORKER;
+    let (_, other) = peer(&mut side, deflate(false));
+    other.send(&bytes).unwrap();
+    // Nobody drains: the driver sleeps in the end.
+    let mut turns = 0;
+    while side.turn().backlog {
+        turns += 1;
+        assert!(turns < 10_000, "turns for nothing");
+    }
+    let waiting = side.environment.budget.waiting();
+    assert!((16 << 20..18 << 20).contains(&waiting), "{waiting} wait");
+    let mut complete = 0;
+    while complete < MANY {
+        let events = side.drain();
+        assert!(
+            !events.is_empty() || side.turn().backlog,
+            "only {complete} came"
+        );
+        complete += events.len();
+    }
+    assert_eq!(side.environment.budget.waiting(), 0);
 }
 
 #[test]
