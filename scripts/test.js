@@ -56,6 +56,11 @@ const STAGES = [
   ],
   ['cargo', 'tests in Rust', () => run('cargo', ['test', '--workspace'])],
   [
+    'models',
+    'models of the synchronisation, in every order of threads with few preemptions',
+    () => run(process.execPath, [path.join('scripts', 'models.js')])
+  ],
+  [
     'fuzz',
     'a short run of the fuzz targets (long ones: CONTRIBUTING.md)',
     () => run('cargo', ['test', ...FUZZ_CRATE])

@@ -114,6 +114,7 @@ pub(crate) fn pair(capacity: usize) -> (MemorySocket, MemorySocket) {
 
 impl MemorySocket {
     /// There is none.
+    #[cfg(models)]
     #[must_use]
     pub fn descriptor(&self) -> i32 {
         -1

@@ -12,8 +12,8 @@ use crate::driver::policy::Driver::{self, Inline, Worker};
 use crate::reactor::Socket;
 use crate::sync::{block_on, check};
 
-/// Less than two messages cost.
-const LIMIT: usize = 100;
+/// Less than a message costs: reading stops after each.
+const LIMIT: usize = 60;
 const MESSAGES: u8 = 3;
 
 /// The connection has room for one message, so that each is read alone.

@@ -69,8 +69,8 @@ fn what_was_gathered_goes_out_whoever_drives() {
         let worker = javascript.worker();
         let change = javascript.meanwhile(|helm, _| helm.hand_to(Worker));
         javascript.write(BINARY);
-        javascript.seat.gather();
         javascript.write(TEXT);
+        javascript.seat.gather();
         javascript.submit();
         javascript.run_until(0, 2);
         assert_eq!(javascript.peer.got, [BINARY, TEXT]);

@@ -39,7 +39,8 @@ fn a_turn_keeps_the_sentinel_awake() {
         let mut javascript = JavaScript::with(Environment::default(), inline, Inline, 1000);
         let sentinel = Sentinel::start().unwrap();
         sentinel.look_after(&javascript.helm);
-        // In a turn nothing is looked up: noting it is enough.
+        javascript.helm.note_turn();
+        // In a turn nothing is looked up: noting it is enough, whatever the sentinel is about to do.
         javascript.helm.note_turn();
         javascript.record(BINARY, 0);
         javascript.peer.wait_for(1);
