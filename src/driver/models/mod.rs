@@ -3,7 +3,7 @@
 //! Owns: [`JavaScript`], what `napi/src/inline.rs` and `lib/bridge` do, on the real
 //! seat, helm, reactor, lane and worker task; only the operating system
 //! (`reactor/memory_system.rs`) and tokio's registration (`watched.rs`) are played.
-//! What each model was shown to find stands in its file. Runs on: threads of a model.
+//! What deliberate faults they find: CONTRIBUTING.md. Runs on: threads of a model.
 
 mod budget;
 mod hand_over;
