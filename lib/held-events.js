@@ -9,6 +9,7 @@
 'use strict';
 
 const { layout } = require('./bridge');
+const { Arriving } = require('./bridge/arriving');
 const Queue = require('./queue');
 
 const { EVENT_MESSAGE, EVENT_PING, EVENT_PONG, RECORD_COST } = layout;
@@ -48,7 +49,7 @@ class HeldEvents {
   hold(tag, aux, data) {
     if (this._queue === null) {
       this._queue = new Queue();
-      if (this.stepped && STEPS.has(tag)) setImmediate(deliver, this);
+      if (data instanceof Arriving || (this.stepped && STEPS.has(tag))) setImmediate(deliver, this);
     }
     const cost = RECORD_COST + (typeof data === 'number' ? 0 : data.length);
     this._cost += cost;
@@ -97,6 +98,8 @@ class HeldEvents {
       const next = this._queue.peek();
       if (next === undefined) {
         this._end();
+      } else if (next.data instanceof Arriving && !this._complete(next)) {
+        return;
       } else if (this.stepped && stepped && STEPS.has(next.tag)) {
         setImmediate(deliver, this);
         return;
@@ -107,6 +110,14 @@ class HeldEvents {
         this._deliver(next.tag, next.aux, next.data);
       }
     }
+  }
+
+  /** Whether a large message is complete; if not, events go on when it is. */
+  _complete(event) {
+    const { bytes } = event.data;
+    if (bytes === null) event.data.onceComplete(() => deliver(this));
+    else event.data = bytes;
+    return bytes !== null;
   }
 
   _release(cost) {

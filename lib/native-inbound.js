@@ -8,6 +8,7 @@
 'use strict';
 
 const bridge = require('./bridge');
+const { Arriving, LARGE } = require('./bridge/arriving');
 const { kOnConclude, kOnMessage, kOnPing, kOnPong, kOnViolation } = require('./constants');
 const { violationError } = require('./errors');
 const HeldEvents = require('./held-events');
@@ -96,11 +97,12 @@ class NativeInbound {
     this._held.conclude(callback);
   }
 
-  /** Called by the bridge. */
+  /** Called by the bridge, with an Arriving if the message is not complete. */
   onMessage(data, isBinary) {
     if (this._isStopped()) return;
     this._transport.touch();
-    if (this._passes(EVENT_MESSAGE)) this._deliver(EVENT_MESSAGE, isBinary, data);
+    const isComplete = data.length < LARGE || !(data instanceof Arriving);
+    if (isComplete && this._passes(EVENT_MESSAGE)) this._deliver(EVENT_MESSAGE, isBinary, data);
     else this._held.hold(EVENT_MESSAGE, isBinary, data);
   }
 

@@ -10,6 +10,7 @@
 const { Buffer } = require('buffer');
 
 const { EMPTY_BUFFER } = require('../constants');
+const { Arriving, LARGE } = require('./arriving');
 const layout = require('./layout');
 const rootScope = require('./root-scope');
 
@@ -146,7 +147,7 @@ class Arrivals {
       const word = heads[at];
       const tag = word & 0xff;
       if (tag === EVENT_MESSAGE) {
-        const payload = this._payload(word, heads[at + 3]);
+        const payload = this._message(word, heads[at + 3]);
         if (endpoint !== null) endpoint.onMessage(payload, (word & BINARY_BIT) !== 0);
       } else if (carriesInline.has(tag)) {
         const payload = this._payload(word, heads[at + 3]);
@@ -164,6 +165,12 @@ class Arrivals {
     if (!this._door.onUpgrade(id, this._lane, slot, generation, head)) {
       this._lane.command(COMMAND_RELEASE, slot, generation, 0);
     }
+  }
+
+  /** A message: its bytes, or an Arriving. */
+  _message(word, length) {
+    if ((word & BLOCK_BIT) === 0 || length < LARGE) return this._payload(word, length);
+    return new Arriving(this._native.holdBlock(this._lane.index));
   }
 
   _payload(word, length) {

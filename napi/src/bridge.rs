@@ -13,10 +13,10 @@ use std::time::Duration;
 
 use ferrows_core::bridge::Settings;
 use ferrows_core::bridge::layout::{self, Head, settings, turn};
-use ferrows_core::bridge::{Landing, SlotId};
+use ferrows_core::bridge::{Block, Landing, SlotId};
 use ferrows_core::driver::{Driver, Fleet, Seat, Setting};
 use ferrows_core::reactor::{self, ListenOptions, Stream, Turn};
-use napi::bindgen_prelude::{ArrayBuffer, BufferSlice, Function};
+use napi::bindgen_prelude::{ArrayBuffer, BufferSlice, Function, Uint8ArraySlice};
 use napi::{Env, Error, Result};
 use napi_derive::napi;
 
@@ -251,6 +251,19 @@ impl Bridge {
         let block = block.ok_or_else(|| Error::from_reason("no record waits for a block"))?;
         self.shared.fleet.credit(block.len());
         buffers::copied(env, &block)
+    }
+
+    /// The same for a payload that JavaScript copies bit by bit.
+    #[napi]
+    pub fn hold_block(&self, lane: u32) -> Result<HeldBlock> {
+        let block = self.seat(lane)?.lane().inbox().take_block();
+        let block = block.ok_or_else(|| Error::from_reason("no record waits for a block"))?;
+        // Others are read meanwhile.
+        self.shared.fleet.helm().begin_arrival(block.len());
+        Ok(HeldBlock {
+            block: Some(block),
+            shared: Arc::clone(&self.shared),
+        })
     }
 
     /// Adds the payload of the next command that is flagged as a block: a copy.
@@ -521,4 +534,44 @@ fn system_error(error: io::Error) -> Error {
 
 fn family(address: SocketAddr) -> &'static str {
     if address.is_ipv4() { "IPv4" } else { "IPv6" }
+}
+
+/// A payload on its way into JavaScript's memory.
+#[napi]
+pub struct HeldBlock {
+    block: Option<Block>,
+    shared: Arc<Shared>,
+}
+
+#[napi]
+impl HeldBlock {
+    /// Length in bytes.
+    #[napi(getter)]
+    pub fn length(&self) -> u32 {
+        self.block.as_ref().map_or(0, |block| block.len() as u32)
+    }
+
+    /// Fills `target` with the bytes from `at` on.
+    #[napi]
+    pub fn copy_into(&self, mut target: Uint8ArraySlice<'_>, at: u32) {
+        let bytes = self.block.as_ref().map_or(&[][..], Block::as_slice);
+        let rest = bytes.get(at as usize..).unwrap_or_default();
+        let target = buffers::writable_bytes(&mut target);
+        let count = target.len().min(rest.len());
+        target[..count].copy_from_slice(&rest[..count]);
+    }
+
+    /// Gives the payload back.
+    #[napi]
+    pub fn release(&mut self) {
+        if let Some(block) = self.block.take() {
+            self.shared.fleet.helm().end_arrival(block.len());
+        }
+    }
+}
+
+impl Drop for HeldBlock {
+    fn drop(&mut self) {
+        self.release();
+    }
 }

@@ -14,6 +14,8 @@ const LIMIT: usize = 16 << 20;
 #[derive(Debug)]
 pub struct Budget {
     waiting: AtomicUsize,
+    /// Of large messages that JavaScript is copying.
+    arriving: AtomicUsize,
     stalled: AtomicBool,
     limit: usize,
 }
@@ -30,6 +32,7 @@ impl Budget {
     pub fn with_limit(limit: usize) -> Self {
         Self {
             waiting: AtomicUsize::new(0),
+            arriving: AtomicUsize::new(0),
             stalled: AtomicBool::new(false),
             limit,
         }
@@ -60,6 +63,33 @@ impl Budget {
         waiting < self.limit / 2 && self.stalled.swap(false, Ordering::SeqCst)
     }
 
+    /// JavaScript begins to copy a large message: it does not count as waiting any more, so that
+    /// others are read meanwhile. `true` if stalled readers must be woken.
+    #[must_use]
+    pub fn begin_arrival(&self, bytes: usize) -> bool {
+        self.arriving.fetch_add(bytes, Ordering::SeqCst);
+        self.credit(bytes)
+    }
+
+    /// The message is there. `true` if stalled readers must be woken.
+    #[must_use]
+    pub fn end_arrival(&self, bytes: usize) -> bool {
+        let arriving = self.arriving.fetch_sub(bytes, Ordering::SeqCst) - bytes;
+        arriving < self.limit && self.stalled.swap(false, Ordering::SeqCst)
+    }
+
+    /// Whether so much is arriving that further large messages have to wait. The next
+    /// [`Budget::end_arrival`] that makes room will say that they may go on.
+    #[must_use]
+    pub fn is_crowded(&self) -> bool {
+        if self.arriving.load(Ordering::Relaxed) < self.limit {
+            return false;
+        }
+        self.stalled.store(true, Ordering::SeqCst);
+        // As in `is_exhausted`.
+        self.arriving.load(Ordering::SeqCst) >= self.limit
+    }
+
     /// Bytes that wait.
     #[must_use]
     pub fn waiting(&self) -> usize {
@@ -82,5 +112,21 @@ mod tests {
         assert!(budget.credit(1), "below half the readers are woken");
         assert!(!budget.credit(1), "and only once");
         assert_eq!(budget.waiting(), 48);
+    }
+
+    #[test]
+    fn what_arrives_keeps_large_messages_back_and_nobody_else() {
+        let budget = Budget::with_limit(100);
+        budget.charge(150);
+        assert!(budget.is_exhausted(0));
+        assert!(budget.begin_arrival(150), "others are read");
+        assert!(!budget.is_exhausted(0));
+        assert!(budget.is_crowded());
+        assert!(
+            !budget.credit(0) || budget.is_crowded(),
+            "woken for nothing, it waits again"
+        );
+        assert!(budget.end_arrival(150));
+        assert!(!budget.is_crowded());
     }
 }

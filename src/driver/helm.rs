@@ -132,7 +132,21 @@ impl Helm {
     /// JavaScript side: takes bytes off the inbound budget and lets reading go on if there is room
     /// again.
     pub(super) fn credit(&self, bytes: usize) {
-        if self.environment.budget.credit(bytes) {
+        self.read_again_if(self.environment.budget.credit(bytes));
+    }
+
+    /// JavaScript side: begins to copy a large message.
+    pub fn begin_arrival(&self, bytes: usize) {
+        self.read_again_if(self.environment.budget.begin_arrival(bytes));
+    }
+
+    /// JavaScript side: the message is there.
+    pub fn end_arrival(&self, bytes: usize) {
+        self.read_again_if(self.environment.budget.end_arrival(bytes));
+    }
+
+    fn read_again_if(&self, stalled: bool) {
+        if stalled {
             for seat in &self.seats {
                 seat.read_again();
             }

@@ -23,6 +23,7 @@ use super::outbound::Outbound;
 use super::outgoing::{CLOSE_OPCODE, FrameStart, Outgoing};
 use super::resources::Resources;
 use super::slots::Counts;
+use super::staging::Staging;
 use crate::bridge::Settings;
 use crate::bridge::SlotId;
 use crate::bridge::layout::event;
@@ -31,8 +32,6 @@ use crate::protocol::{Config, Role};
 const INTERNAL_ERROR: u16 = 1011;
 /// Microseconds that no compression takes.
 const UNLIMITED: usize = 1 << 40;
-/// Bytes of an inflated message above which its connection takes turns with others of the kind.
-const MUCH: usize = 128 << 10;
 
 /// A connection is over: the operating system's error number, 0 without one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -134,7 +133,7 @@ impl<S: Socket> Connection<S> {
         self.outbound
             .deflate_on(&self.socket, &mut self.streams, resources);
         if self.inbound.is_inflating()
-            && !resources.staging.is_exhausted()
+            && !self.inbound.waits(&resources.staging)
             && self.inbound.inflate_on(resources)
         {
             self.read(resources)?;
@@ -145,13 +144,13 @@ impl<S: Socket> Connection<S> {
 
     /// Whether so much has been inflated of a message that few of the kind may go on at once.
     pub(crate) fn inflates_much(&self) -> bool {
-        self.inbound.held_bytes() > MUCH && !self.outbound.is_deflating()
+        self.inbound.holds_much() && !self.outbound.is_deflating()
     }
 
-    /// Whether all that is left to do is to inflate, which waits while JavaScript is behind: what
+    /// Whether all that is left to do is to inflate, and JavaScript has to take something first: what
     /// was read already may hold a thousand times its length.
-    pub(crate) fn only_inflates(&self) -> bool {
-        !self.outbound.is_deflating()
+    pub(crate) fn waits_to_inflate(&self, staging: &Staging) -> bool {
+        !self.outbound.is_deflating() && self.inbound.waits(staging)
     }
 
     /// Bytes that are held of a message that is not complete.

@@ -11,12 +11,14 @@ use std::mem::MaybeUninit;
 use super::connection::Gone;
 use super::network::{Ready, Socket};
 use super::resources::{Again, Resources};
-use super::staging::RecordSink;
+use super::staging::{RecordSink, Staging};
 use crate::bridge::SlotId;
 use crate::protocol::{Config, Decoder, EventSink};
 
 /// Reads of one connection before others get their turn.
 const READS_PER_TURN: usize = 8;
+/// Bytes of an incomplete message above which its connection takes turns with others of the kind.
+const MUCH: usize = 128 << 10;
 
 /// Bytes that one raw read returns.
 const RAW_BYTES: usize = 16 * 1024;
@@ -112,7 +114,7 @@ impl Inbound {
             if self.paused || self.ended || !self.readable || self.decoder.is_suspended() {
                 break;
             }
-            if resources.staging.is_exhausted() {
+            if self.waits(&resources.staging) {
                 if !std::mem::replace(&mut self.listed, true) {
                     resources.stalled.push(self.token);
                 }
@@ -139,6 +141,16 @@ impl Inbound {
         Ok(false)
     }
 
+    /// Whether JavaScript has to take something first.
+    pub(crate) fn waits(&self, staging: &Staging) -> bool {
+        staging.is_exhausted() || (self.holds_much() && staging.is_crowded())
+    }
+
+    /// Whether so much is held of a message that few of the kind may go on at once.
+    pub(crate) fn holds_much(&self) -> bool {
+        self.decoder.held_bytes() > MUCH
+    }
+
     /// Goes on inflating. `false` while the message is not complete.
     pub(crate) fn inflate_on(&mut self, resources: &mut Resources) -> bool {
         let decoder = &mut self.decoder;
@@ -156,6 +168,7 @@ impl Inbound {
     }
 
     /// Bytes that are held of the current message.
+    #[cfg(test)]
     pub(crate) fn held_bytes(&self) -> usize {
         self.decoder.held_bytes()
     }

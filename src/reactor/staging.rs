@@ -51,6 +51,11 @@ impl Staging {
             .is_exhausted(self.batch.cost())
     }
 
+    /// Whether so much is being copied by JavaScript that further large messages have to wait.
+    pub(crate) fn is_crowded(&self) -> bool {
+        self.lane.environment().budget.is_crowded()
+    }
+
     /// Hands over what is staged. Whether anything was handed over since the last call.
     pub(crate) fn deliver(&mut self) -> bool {
         self.hand_over();

@@ -274,7 +274,7 @@ impl<N: Network> Reactor<N> {
             };
             // What is inflated is held: only while JavaScript keeps up, and large ones one at a time.
             let much = connection.inflates_much();
-            let waits = connection.only_inflates() && self.resources.staging.is_exhausted();
+            let waits = connection.waits_to_inflate(&self.resources.staging);
             if waits || (much && self.inflating.is_some_and(|other| other != token)) {
                 self.resources.long_jobs.push_back(token);
                 continue;
@@ -297,11 +297,11 @@ impl<N: Network> Reactor<N> {
 
     /// Whether all that is left to compress has to wait for JavaScript.
     fn waits_for_budget(&self) -> bool {
-        self.resources.staging.is_exhausted()
-            && self.resources.long_jobs.iter().all(|token| {
-                matches!(self.entries.get(*token), Some(Entry::Open(connection))
-                    if connection.only_inflates())
-            })
+        let staging = &self.resources.staging;
+        self.resources.long_jobs.iter().all(|token| {
+            matches!(self.entries.get(*token), Some(Entry::Open(connection))
+                if connection.waits_to_inflate(staging))
+        })
     }
 
     /// Looks after a connection's compressed streams from now on.

@@ -2,8 +2,9 @@
 //! credits it.
 //!
 //! Claims: a reader that stopped for the budget is called again once JavaScript has
-//! taken enough, whatever the other readers do meanwhile; nobody reads above the
-//! limit by more than what one read brings.
+//! taken enough, whatever the other readers do meanwhile, large messages that it
+//! copies bit by bit included; nobody reads above the limit by more than what one
+//! read brings.
 
 use std::sync::Arc;
 
@@ -23,6 +24,8 @@ struct Shared {
     bell: Notify,
     /// A reactor's: `Seat::read_again`.
     again: Vec<Notify>,
+    /// Whether the messages are large: JavaScript takes them in two steps.
+    large: bool,
 }
 
 impl Shared {
@@ -30,7 +33,7 @@ impl Shared {
     fn read(&self, reader: usize) {
         let mut left = EACH;
         while left > 0 {
-            if self.budget.is_exhausted(0) {
+            if self.budget.is_exhausted(0) || (self.large && self.budget.is_crowded()) {
                 block_on(self.again[reader].notified());
                 continue;
             }
@@ -39,6 +42,12 @@ impl Shared {
             self.waiting.fetch_add(1, Ordering::SeqCst);
             self.bell.notify_one();
             left -= 1;
+        }
+    }
+
+    fn wake_if(&self, stalled: bool) {
+        if stalled {
+            self.again.iter().for_each(Notify::notify_one);
         }
     }
 
@@ -52,20 +61,24 @@ impl Shared {
                 continue;
             }
             left -= came;
-            if self.budget.credit(came) {
-                self.again.iter().for_each(Notify::notify_one);
+            if self.large {
+                self.wake_if(self.budget.begin_arrival(came));
+                self.wake_if(self.budget.end_arrival(came));
+            } else {
+                self.wake_if(self.budget.credit(came));
             }
         }
     }
 }
 
-fn readers(count: usize, preemptions: Option<usize>) {
+fn readers(count: usize, large: bool, preemptions: Option<usize>) {
     check(preemptions, move || {
         let shared = Arc::new(Shared {
             budget: Budget::with_limit(LIMIT),
             waiting: AtomicUsize::new(0),
             bell: Notify::new(),
             again: (0..count).map(|_| Notify::new()).collect(),
+            large,
         });
         let readers: Vec<_> = (0..count)
             .map(|reader| {
@@ -83,10 +96,20 @@ fn readers(count: usize, preemptions: Option<usize>) {
 
 #[test]
 fn a_reader_that_stopped_is_called_again() {
-    readers(1, None);
+    readers(1, false, None);
 }
 
 #[test]
 fn readers_that_stopped_are_called_again() {
-    readers(2, Some(2));
+    readers(2, false, Some(2));
+}
+
+#[test]
+fn a_reader_of_large_messages_is_called_again() {
+    readers(1, true, None);
+}
+
+#[test]
+fn readers_of_large_messages_are_called_again() {
+    readers(2, true, Some(2));
 }

@@ -1,8 +1,8 @@
 //! Models of what a lane's two sides do to it, of the bell and of the budget.
 //!
 //! Owns: [`WatchedSlab`], which tells whether bytes of the slab are written while
-//! somebody looks at them. The types are the real ones, on `crate::sync`. What each
-//! model was shown to find stands in its file. Runs on: threads of a model.
+//! somebody looks at them. The types are the real ones, on `crate::sync`.
+//! What deliberate faults they find: CONTRIBUTING.md. Runs on: threads of a model.
 
 mod budget;
 mod doorbell;
