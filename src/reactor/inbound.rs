@@ -13,12 +13,17 @@ use super::network::{Ready, Socket};
 use super::resources::{Again, Resources};
 use super::staging::{RecordSink, Staging};
 use crate::bridge::SlotId;
+use crate::bridge::layout::RECORD_COST;
 use crate::protocol::{Config, Decoder, EventSink};
 
 /// Reads of one connection before others get their turn.
 const READS_PER_TURN: usize = 8;
 /// Bytes of an incomplete message above which its connection takes turns with others of the kind.
 const MUCH: usize = 128 << 10;
+
+/// Bytes that one read returns of a connection whose messages are so small that they cost more
+/// than their bytes: a pause comes in time, and others wait for few of its events.
+const DENSE_READ: usize = 16 << 10;
 
 /// Bytes that one raw read returns.
 const RAW_BYTES: usize = 16 * 1024;
@@ -37,6 +42,8 @@ pub(crate) struct Inbound {
     /// The end was read.
     ended: bool,
     paused: bool,
+    /// The events of the last read cost more than its bytes, or nothing was read yet.
+    dense: bool,
     /// Listed for the next turn, for the budget, or for inflating.
     listed: bool,
     /// Bytes that were read.
@@ -62,6 +69,7 @@ impl Inbound {
             end_told: false,
             ended: false,
             paused: false,
+            dense: true,
             listed: false,
             received: 0,
         }
@@ -120,7 +128,8 @@ impl Inbound {
                 }
                 break;
             }
-            if reads == READS_PER_TURN || resources.read_allowance == 0 {
+            let had_turn = reads == READS_PER_TURN || (self.dense && reads > 0);
+            if had_turn || resources.read_allowance == 0 {
                 self.list_again(resources);
                 break;
             }
@@ -216,6 +225,7 @@ impl Inbound {
         socket: &impl Socket,
         resources: &mut Resources,
     ) -> io::Result<Outcome> {
+        let staged = resources.staging.records();
         let mut events = sink(self.id, resources);
         let (read, room) = if let Some(spare) = self.decoder.direct_buffer(&mut events) {
             let (read, room) = (socket.receive(spare)?, spare.len());
@@ -223,8 +233,8 @@ impl Inbound {
             (read, room)
         } else {
             let mut buffer = std::mem::take(&mut resources.read_buffer);
-            let read = socket.receive(&mut buffer);
-            let room = buffer.len();
+            let room = if self.dense { DENSE_READ } else { buffer.len() };
+            let read = socket.receive(buffer.get_mut(..room).unwrap_or_default());
             if let Ok(read @ 1..) = read {
                 self.decode(received::bytes(&mut buffer, read), resources);
             }
@@ -235,7 +245,10 @@ impl Inbound {
             return Ok(Outcome::End);
         }
         self.received += read as u64;
-        resources.read_allowance = resources.read_allowance.saturating_sub(read);
+        let records = resources.staging.records().wrapping_sub(staged);
+        let cost = records * RECORD_COST;
+        self.dense = cost > read;
+        resources.read_allowance = resources.read_allowance.saturating_sub(cost.max(read));
         // A short read emptied the socket: there will be news when there is more.
         if read < room && !self.end_told {
             Ok(Outcome::Nothing)

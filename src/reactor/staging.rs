@@ -20,6 +20,7 @@ const BATCH_BYTES: usize = 192 * 1024;
 pub(crate) struct Staging {
     lane: Arc<Lane>,
     batch: Batch,
+    records: usize,
     delivered: bool,
     /// Nobody listens any more.
     detached: bool,
@@ -32,6 +33,7 @@ impl Staging {
         Self {
             lane,
             batch: Batch::default(),
+            records: 0,
             delivered: false,
             detached: false,
             rings: false,
@@ -98,11 +100,17 @@ impl Staging {
         self.stage(|batch| batch.push_block(head, block));
     }
 
+    /// Records that were staged since the beginning; wraps.
+    pub(crate) fn records(&self) -> usize {
+        self.records
+    }
+
     fn stage(&mut self, push: impl FnOnce(&mut Batch)) {
         if self.detached {
             return;
         }
         push(&mut self.batch);
+        self.records = self.records.wrapping_add(1);
         if self.batch.records() >= BATCH_RECORDS || self.batch.inline_bytes() >= BATCH_BYTES {
             self.hand_over();
         }

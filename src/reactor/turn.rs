@@ -20,7 +20,7 @@ use crate::bridge::layout::event;
 /// How much one turn may do.
 #[derive(Clone, Copy, Debug)]
 pub struct Limits {
-    /// Bytes that are read, over all connections.
+    /// Bytes that are read, over all connections, or what their records cost if that is more.
     pub read_bytes: usize,
     /// Microseconds of compression, by its measured rates.
     pub zlib_microseconds: usize,

@@ -2,7 +2,7 @@
 
 use super::{Side, deflate, settle};
 use crate::bridge::SlotId;
-use crate::bridge::layout::{event, flag, settings};
+use crate::bridge::layout::{command, event, flag, settings};
 use crate::reactor::Limits;
 use crate::reactor::memory::{MemorySocket, pair};
 use crate::reactor::network::Socket;
@@ -251,4 +251,32 @@ fn those_that_send_without_end_are_read_in_portions() {
         assert!(bytes <= 2 << 20, "{bytes} bytes in a turn");
         assert!(waits <= floods.len() + 1, "it waits for {waits} turns");
     }
+}
+
+#[test]
+fn a_flood_of_tiny_messages_brings_few_events_a_turn() {
+    const MANY: usize = 100_000;
+    let mut side = Side::new();
+    let (flooded, flood) = peer(&mut side, 0);
+    let (_, other) = peer(&mut side, 0);
+    flood.send(&b"\x82\x81\0\0\0\0a".repeat(MANY)).unwrap();
+    let (mut came, mut sent, mut heard) = (0, 0, 0);
+    while came < MANY {
+        other.send(b"\x82\x81\0\0\0\0b").unwrap();
+        sent += 1;
+        side.turn();
+        let events = side.drain();
+        assert!(events.len() <= 4096, "{} events in a turn", events.len());
+        let from_flood = events.iter().filter(|one| one.id() == flooded).count();
+        came += from_flood;
+        heard += events.len() - from_flood;
+        assert!(heard + 1 >= sent, "{heard} of {sent} heard");
+    }
+    // A pause comes before much was read.
+    flood.send(&b"\x82\x81\0\0\0\0a".repeat(MANY)).unwrap();
+    side.turn();
+    assert!(side.drain().len() <= 4096);
+    side.order(command::PAUSE, flooded, 0);
+    side.turn();
+    assert!(side.drain().is_empty(), "nothing after a pause");
 }
