@@ -160,16 +160,14 @@ class Receiver extends Writable {
   /** Returns false if the event is emitted later, or was the last one. */
   _emitNext() {
     const { _heads: heads, _cursor: at } = this;
+    // Moved before anything can throw.
+    this._cursor += RECORD_WORDS;
     const word = heads[at];
     const tag = word & 0xff;
-    const length = heads[at + 2];
     const payload =
       (word & BLOCK_BIT) !== 0
         ? this._codec.takeBlock()
-        : length === 0
-          ? EMPTY_BUFFER
-          : new FastBuffer(this._chunk.buffer, this._chunk.byteOffset + heads[at + 1], length);
-    this._cursor += RECORD_WORDS;
+        : this._inline(heads[at + 1], heads[at + 2]);
 
     if (tag === EVENT_MESSAGE) {
       const isBinary = (word & BINARY_BIT) !== 0;
@@ -195,6 +193,15 @@ class Receiver extends Writable {
       return false;
     }
     return true;
+  }
+
+  /** A payload within the chunk. Only the last one may have the chunk's memory: it can be moved. */
+  _inline(at, length) {
+    if (length === 0) return EMPTY_BUFFER;
+    const { buffer, byteOffset } = this._chunk;
+    const start = byteOffset + at;
+    if (this._cursor === this._end && !this._more) return new FastBuffer(buffer, start, length);
+    return new FastBuffer(buffer.slice(start, start + length));
   }
 
   _fail(error) {

@@ -3,6 +3,7 @@
 'use strict';
 
 const { Duplex } = require('stream');
+const { MessageChannel, receiveMessageOnPort } = require('worker_threads');
 
 const { libraries } = require('../support/libraries');
 const { frame } = require('../support/raw-peer');
@@ -130,6 +131,31 @@ test('a listener that throws reaches the writer, and later events still come', a
   await turn();
   receiver.write(Buffer.from(frame(0x81, 'c')));
   expect(seen).toEqual(['a', 'b', 'c']);
+});
+
+test('whoever moves a message to another thread takes no other one with it', async () => {
+  const receiver = new ferrows.Receiver({ isServer: true });
+  const { port1, port2 } = new MessageChannel();
+  const seen = [];
+  receiver.on('message', (data) => {
+    seen.push(data.toString());
+    port1.postMessage(data, [data.buffer]);
+    expect(data.length).toBe(0);
+  });
+  const texts = Array.from({ length: 150 }, (_, i) => `${i}`.repeat(1 + (i % 7)));
+  const input = Buffer.concat(texts.map((text) => frame(0x81, text)));
+  // Memory that can be moved, unlike that of Buffer's pool.
+  for (const end of [input.length - 3, input.length]) {
+    const start = end === input.length ? end - 3 : 0;
+    receiver.write(Buffer.from(Uint8Array.from(input.subarray(start, end)).buffer));
+    await turn();
+  }
+  expect(seen).toEqual(texts);
+  for (const text of texts) {
+    const { message } = receiveMessageOnPort(port2);
+    expect(Buffer.from(message).toString()).toBe(text);
+  }
+  port1.close();
 });
 
 test('more events in a chunk than fit into one call', () => {

@@ -250,7 +250,7 @@ impl Bridge {
         let block = self.seat(lane)?.lane().inbox().take_block();
         let block = block.ok_or_else(|| Error::from_reason("no record waits for a block"))?;
         self.shared.fleet.credit(block.len());
-        buffers::copied(env, &block)
+        buffers::copied(env, block.as_slice())
     }
 
     /// The same for a payload that JavaScript copies bit by bit.

@@ -6,12 +6,9 @@
 
 use std::sync::Arc;
 
-use ferrows_core::bridge::{Block, Chunk, Landing, Lane};
+use ferrows_core::bridge::{Chunk, Landing, Lane};
 use napi::bindgen_prelude::{ArrayBuffer, BufferSlice, Uint8ArraySlice, Uint32ArraySlice};
 use napi::{Env, Result};
-
-/// Blocks below this size are copied into a Buffer: cheaper than a finalizer.
-const EXTERNAL_MINIMUM: usize = 32 * 1024;
 
 /// A lane's status words and command slab.
 pub(crate) fn lane_memory<'env>(env: &'env Env, lane: &Arc<Lane>) -> Result<ArrayBuffer<'env>> {
@@ -54,18 +51,9 @@ pub(crate) fn table_memory(env: &Env, chunk: Arc<Chunk>) -> Result<ArrayBuffer<'
     }
 }
 
-/// A Buffer of its own with the bytes of a block, which V8 can move to another thread.
-pub(crate) fn copied<'env>(env: &'env Env, block: &Block) -> Result<BufferSlice<'env>> {
-    BufferSlice::copy_from(env, block.as_slice())
-}
-
-/// A Buffer over bytes that nobody else has.
-pub(crate) fn owned(env: &Env, bytes: Vec<u8>) -> Result<BufferSlice<'_>> {
-    if bytes.len() < EXTERNAL_MINIMUM {
-        BufferSlice::copy_from(env, &bytes)
-    } else {
-        BufferSlice::from_data(env, bytes)
-    }
+/// A Buffer of its own with the same bytes, which V8 can move to another thread.
+pub(crate) fn copied<'env>(env: &'env Env, bytes: &[u8]) -> Result<BufferSlice<'env>> {
+    BufferSlice::copy_from(env, bytes)
 }
 
 /// The contents of an array that a call fills.

@@ -95,7 +95,7 @@ impl Codec {
     pub fn take_block<'env>(&mut self, env: &'env Env) -> Result<BufferSlice<'env>> {
         let block = self.events.blocks.pop_front();
         let block = block.ok_or_else(|| Error::from_reason("no event waits for a block"))?;
-        buffers::owned(env, block)
+        buffers::copied(env, &block)
     }
 
     /// Reports the lengths of the frames of binary messages, or stops to.

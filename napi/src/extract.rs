@@ -145,6 +145,6 @@ impl Extracted {
         part: impl FnOnce(&mut Extract<Stream>) -> &mut Vec<u8>,
     ) -> Result<BufferSlice<'env>> {
         let bytes = self.extract.as_mut().map(part).map(std::mem::take);
-        buffers::owned(env, bytes.unwrap_or_default())
+        buffers::copied(env, &bytes.unwrap_or_default())
     }
 }
