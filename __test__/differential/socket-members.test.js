@@ -33,14 +33,17 @@ function membersOf(prototype) {
 
 const MEMBERS = membersOf(genuine);
 
-/** What COMPAT.md says: how each member is there. */
+/** What COMPAT.md says: how each member is there. The names of an item end at its dash. */
 function readTable() {
   const text = fs.readFileSync(path.join(__dirname, '..', '..', 'COMPAT.md'), 'utf8');
-  const section = text.slice(text.indexOf('## The socket of a WebSocket'));
-  const rows = section.slice(0, section.indexOf('\n## ', 4)).matchAll(/^\| (.+?) +\| (.+?) +\|/gm);
+  const section = text.slice(text.indexOf('## The socket of a WebSocket')).split('\n## ', 1)[0];
   const table = new Map();
-  for (const [, names, kind] of rows) {
-    for (const [, name] of names.matchAll(/`([^`]+?)(?:\(\))?`/g)) table.set(name, kind);
+  for (const part of section.split('\n### ').slice(1)) {
+    const kind = part.slice(0, part.indexOf('\n')).toLowerCase();
+    for (const [, item] of part.matchAll(/^- ([^]*?)(?=^- |$(?![^]))/gm)) {
+      const [names] = item.split(' – ');
+      for (const [, name] of names.matchAll(/`([^`]+?)(?:\(\))?`/g)) table.set(name, kind);
+    }
   }
   return table;
 }
