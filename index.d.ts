@@ -18,9 +18,13 @@ import { ZlibOptions } from 'zlib';
 
 /** A connection to a peer, on either side. */
 declare class WebSocket extends EventEmitter {
+  /** The handshake is not finished. */
   static readonly CONNECTING: 0;
+  /** Messages can be sent. */
   static readonly OPEN: 1;
+  /** The closing handshake has begun. */
   static readonly CLOSING: 2;
+  /** The connection is closed, or was never made. */
   static readonly CLOSED: 3;
 
   readonly CONNECTING: 0;
@@ -34,9 +38,11 @@ declare class WebSocket extends EventEmitter {
   readonly bufferedAmount: number;
   /** The extensions in use, as text. */
   readonly extensions: string;
+  /** Whether `pause()` was called and `resume()` was not. */
   readonly isPaused: boolean;
   /** The subprotocol that the server chose, or ''. */
   readonly protocol: string;
+  /** One of the four constants. */
   readonly readyState:
     | typeof WebSocket.CONNECTING
     | typeof WebSocket.OPEN
@@ -45,9 +51,13 @@ declare class WebSocket extends EventEmitter {
   /** The URL of a client. */
   readonly url: string;
 
+  /** A listener for 'open'. */
   onopen: ((event: WebSocket.Event) => void) | null;
+  /** A listener for 'error'. */
   onerror: ((event: WebSocket.ErrorEvent) => void) | null;
+  /** A listener for 'close'. */
   onclose: ((event: WebSocket.CloseEvent) => void) | null;
+  /** A listener for 'message'. */
   onmessage: ((event: WebSocket.MessageEvent) => void) | null;
 
   constructor(address: null);
@@ -82,6 +92,7 @@ declare class WebSocket extends EventEmitter {
     callback?: (error?: Error) => void
   ): void;
 
+  /** Adds a listener as browsers do: it gets an event object, and text messages as strings. */
   addEventListener<K extends keyof WebSocket.WebSocketEventMap>(
     type: K,
     listener:
@@ -89,6 +100,7 @@ declare class WebSocket extends EventEmitter {
       | { handleEvent(event: WebSocket.WebSocketEventMap[K]): void },
     options?: WebSocket.EventListenerOptions
   ): void;
+  /** Removes a listener that `addEventListener()` added. */
   removeEventListener<K extends keyof WebSocket.WebSocketEventMap>(
     type: K,
     listener:
@@ -162,11 +174,17 @@ declare namespace WebSocket {
 
   /** The arguments of a WebSocket's events. */
   interface Events {
+    /** The connection is established. */
     open: [];
+    /** A message arrived. Text comes as bytes, too; `isBinary` tells. */
     message: [data: RawData, isBinary: boolean];
+    /** A ping arrived; by default it was answered. */
     ping: [data: Buffer];
+    /** A pong arrived. */
     pong: [data: Buffer];
+    /** The connection is closed. 1005: no code came, 1006: no close frame came. */
     close: [code: number, reason: Buffer];
+    /** Something went wrong; 'close' follows. */
     error: [error: Error];
     /** Client: the response that accepts, before it is checked. */
     upgrade: [response: IncomingMessage];
@@ -177,28 +195,47 @@ declare namespace WebSocket {
   }
 
   interface SendOptions {
+    /** Whether the message is binary. Default: false for strings and numbers, else true. */
     binary?: boolean | undefined;
+    /** Whether to compress, if permessage-deflate was negotiated. Default: true. */
     compress?: boolean | undefined;
+    /** Whether this is the last fragment of a message. Default: true. */
     fin?: boolean | undefined;
+    /** Whether to mask. Default: true for clients, false for servers. */
     mask?: boolean | undefined;
   }
 
   /** What `setSocket()` looks at. */
   interface SocketOptions {
+    /**
+     * Whether several 'message', 'ping' and 'pong' events may be emitted in one turn of the
+     * event loop. Default: true.
+     */
     allowSynchronousEvents?: boolean | undefined;
     /** Fills its argument, 4 bytes, with a masking key. */
     generateMask?(mask: Buffer): void;
+    /**
+     * Pieces of incoming data that may be held for one frame or message, 0: any number.
+     * Default: 262144.
+     */
     maxBufferedChunks?: number | undefined;
+    /** Fragments of a message, 0: any number. Default: 16384. */
     maxFragments?: number | undefined;
-    /** In bytes. */
+    /** Bytes of a message, inflated, 0: any number. Default: 104857600 (100 MiB). */
     maxPayload?: number | undefined;
+    /** Whether text and close reasons are accepted unchecked. Default: false. */
     skipUTF8Validation?: boolean | undefined;
   }
 
   interface ReceiveOptions extends SocketOptions {
+    /** Whether pings are answered. Default: true. */
     autoPong?: boolean | undefined;
-    /** Milliseconds that the closing handshake may take. */
+    /** Milliseconds that the closing handshake may take. Default: 30000. */
     closeTimeout?: number | undefined;
+    /**
+     * Answers to pings that may wait to be written before the connection is terminated, 0:
+     * any number. Default: 60.
+     */
     maxPendingAutoPongs?: number | undefined;
   }
 
@@ -206,36 +243,68 @@ declare namespace WebSocket {
 
   /** Whatever is not listed goes to `http.request()`, `net.connect()` or `tls.connect()`. */
   interface ClientOptions extends ReceiveOptions, SecureContextOptions {
+    /** The agent for the request. Default: none, one connection for each WebSocket. */
     agent?: Agent | undefined;
+    /** Credentials for Basic authentication, `user:password`. Default: those of the URL. */
     auth?: string | undefined;
+    /** Checks the certificate of a server, as `tls.connect()` takes it. */
     checkServerIdentity?(servername: string, cert: CertMeta): boolean;
+    /** Makes the socket. Default: `net.connect()` or `tls.connect()`. */
     createConnection?: typeof createConnection | undefined;
+    /** 4 or 6, as `net.connect()` takes it. */
     family?: number | undefined;
+    /** Called instead of `request.end()`, which it must call in the end. Default: none. */
     finishRequest?: FinishRequestCallback | undefined;
+    /** Whether redirects are followed. Default: false. */
     followRedirects?: boolean | undefined;
-    /** Milliseconds without news from the server. */
+    /** Milliseconds without news from the server before the handshake fails. Default: none. */
     handshakeTimeout?: number | undefined;
+    /** More headers of the request. */
     headers?: { [key: string]: string } | undefined;
+    /** Overwritten by the host of the URL. */
     host?: string | undefined;
+    /** The local address to connect from. */
     localAddress?: string | undefined;
+    /** How many redirects are followed. Default: 10. */
     maxRedirects?: number | undefined;
+    /** The value of the header Origin, or of Sec-WebSocket-Origin with version 8. */
     origin?: string | undefined;
+    /** Whether compression is offered, and how. Default: true. */
     perMessageDeflate?: boolean | PerMessageDeflateOptions | undefined;
+    /** Not used. See `protocols`. */
     protocol?: string | undefined;
+    /** The subprotocols, if the argument of that name is not given. */
     protocols?: string | string[] | undefined;
+    /** The value of Sec-WebSocket-Version, 8 or 13. Default: 13. */
     protocolVersion?: number | undefined;
+    /** Whether a certificate that cannot be verified is refused. Default: true. */
     rejectUnauthorized?: boolean | undefined;
+    /** The name for Server Name Indication. Default: the host of the URL. */
     servername?: string | undefined;
+    /** Aborts the handshake. */
     signal?: AbortSignal | undefined;
   }
 
   interface PerMessageDeflateOptions {
+    /**
+     * The window of the client, 8 to 15; a server refuses offers without it or below it,
+     * false forbids it.
+     */
     clientMaxWindowBits?: number | undefined;
+    /** Whether the client forgets its window after each message; false refuses it. */
     clientNoContextTakeover?: boolean | undefined;
+    /** Compressions at the same time by Node's zlib, in the whole process. Default: 10. */
     concurrencyLimit?: number | undefined;
+    /** The window of the server, 8 to 15; a server refuses offers below it, false forbids it. */
     serverMaxWindowBits?: number | undefined;
+    /** Whether the server forgets its window after each message; false refuses it. */
     serverNoContextTakeover?: boolean | undefined;
+    /**
+     * Bytes below which messages are not compressed, where the window is not kept. Default:
+     * 1024.
+     */
     threshold?: number | undefined;
+    /** Options for compressing, as Node's zlib takes them. */
     zlibDeflateOptions?:
       | {
           chunkSize?: number | undefined;
@@ -249,13 +318,17 @@ declare namespace WebSocket {
           windowBits?: number | undefined;
         }
       | undefined;
+    /** Options for inflating, as Node's zlib takes them. */
     zlibInflateOptions?: ZlibOptions | undefined;
   }
 
   /** What `verifyClient` is asked about. */
   interface ClientInfo<Request extends IncomingMessage = IncomingMessage> {
+    /** The header Origin, or Sec-WebSocket-Origin with version 8. */
     origin: string;
+    /** Whether the connection is encrypted. */
     secure: boolean;
+    /** The upgrade request. */
     req: Request;
   }
   type VerifyClientCallbackSync<Request extends IncomingMessage = IncomingMessage> = (
@@ -275,52 +348,82 @@ declare namespace WebSocket {
     T extends typeof WebSocket.WebSocket = typeof WebSocket.WebSocket,
     U extends typeof IncomingMessage = typeof IncomingMessage
   > extends ReceiveOptions {
+    /** How many connections may wait to be accepted. Default: 511. */
     backlog?: number | undefined;
+    /** Whether the server keeps its connections in `clients`. Default: true. */
     clientTracking?: boolean | undefined;
+    /** Chooses one of the subprotocols on offer. Default: the first. */
     handleProtocols?: (protocols: Set<string>, request: InstanceType<U>) => string | false;
+    /** The address to listen on. Default: all. */
     host?: string | undefined;
+    /** Whether upgrades come through `handleUpgrade()` only. Default: false. */
     noServer?: boolean | undefined;
+    /** The only path that is accepted. Default: any. */
     path?: string | undefined;
+    /** Whether compression is accepted, and how. Default: false. */
     perMessageDeflate?: boolean | PerMessageDeflateOptions | undefined;
+    /** The port to listen on; 0 lets the system choose. */
     port?: number | undefined;
+    /** The HTTP or HTTPS server whose upgrades to answer. */
     server?: HTTPServer<U> | HTTPSServer<U> | undefined;
+    /**
+     * Decides on each request; with two parameters it answers by the callback. Prefer
+     * 'upgrade' and `noServer`.
+     */
     verifyClient?:
       | VerifyClientCallbackAsync<InstanceType<U>>
       | VerifyClientCallbackSync<InstanceType<U>>
       | undefined;
+    /** The class of the connections. Default: `WebSocket`. */
     WebSocket?: T | undefined;
   }
 
   interface AddressInfo {
+    /** The address. */
     address: string;
+    /** 'IPv4' or 'IPv6'. */
     family: string;
+    /** The port. */
     port: number;
   }
 
   interface EventListenerOptions {
+    /** Whether the listener is removed when it is called. Default: false. */
     once?: boolean | undefined;
   }
 
   interface Event {
+    /** 'open', 'error', 'close' or 'message'. */
     type: string;
+    /** The WebSocket. */
     target: WebSocket;
   }
   interface ErrorEvent extends Event {
+    /** What went wrong. */
     error: any;
+    /** Its text. */
     message: string;
   }
   interface CloseEvent extends Event {
+    /** The close code. */
     code: number;
+    /** The reason, as text. */
     reason: string;
+    /** Whether both close frames were exchanged. */
     wasClean: boolean;
   }
   interface MessageEvent extends Event {
+    /** The message; text is a string. */
     data: Data;
   }
   interface WebSocketEventMap {
+    /** The connection is established. */
     open: Event;
+    /** Something went wrong. */
     error: ErrorEvent;
+    /** The connection is closed. */
     close: CloseEvent;
+    /** A message arrived. */
     message: MessageEvent;
   }
 
@@ -329,12 +432,17 @@ declare namespace WebSocket {
     T extends typeof WebSocket.WebSocket = typeof WebSocket.WebSocket,
     U extends typeof IncomingMessage = typeof IncomingMessage
   > {
+    /** A connection was accepted. */
     connection: [websocket: InstanceType<T>, request: InstanceType<U>];
+    /** The server cannot listen, or its HTTP server has an error. */
     error: [error: Error];
     /** The lines of the response may be changed. */
     headers: [headers: string[], request: InstanceType<U>];
+    /** The server is closed. */
     close: [];
+    /** The server listens. */
     listening: [];
+    /** A handshake failed; the listener answers it and closes the socket. */
     wsClientError: [error: Error, socket: Duplex, request: InstanceType<U>];
   }
 
@@ -343,7 +451,9 @@ declare namespace WebSocket {
     T extends typeof WebSocket.WebSocket = typeof WebSocket.WebSocket,
     U extends typeof IncomingMessage = typeof IncomingMessage
   > extends EventEmitter {
+    /** The open connections, if `clientTracking` is on. */
     clients: Set<InstanceType<T>>;
+    /** The options, defaults filled in. */
     options: ServerOptions<T, U>;
     /** Not set by the server: some frameworks keep theirs here. */
     path: string;
@@ -437,13 +547,19 @@ declare namespace WebSocket {
 
   /** A frame to build. */
   interface FrameOptions {
+    /** Whether this is the last fragment. Default: false. */
     fin?: boolean | undefined;
+    /** Fills its argument, 4 bytes, with a masking key. */
     generateMask?(mask: Buffer): void;
+    /** Whether to mask. Default: false. */
     mask?: boolean | undefined;
+    /** 4 bytes that the masking key is made in. */
     maskBuffer?: Buffer | undefined;
+    /** The opcode. */
     opcode: number;
-    /** Whether the data must not be masked in place. */
+    /** Whether the data must not be masked in place. Default: false. */
     readOnly?: boolean | undefined;
+    /** Whether the payload is compressed. Default: false. */
     rsv1?: boolean | undefined;
   }
 
@@ -456,14 +572,18 @@ declare namespace WebSocket {
     );
     /** The header, or the whole frame, and perhaps the payload. */
     static frame(data: Buffer | string, options: FrameOptions): (Buffer | string)[];
+    /** Sends a close frame. */
     close(
       code?: number,
       data?: string | Uint8Array,
       mask?: boolean,
       callback?: (error?: Error) => void
     ): void;
+    /** Sends a ping. */
     ping(data: any, mask?: boolean, callback?: (error?: Error) => void): void;
+    /** Sends a pong. */
     pong(data: any, mask?: boolean, callback?: (error?: Error) => void): void;
+    /** Sends a message. */
     send(data: SendData, options: SendOptions, callback?: (error?: Error) => void): void;
     /** Writes a frame that is built already. */
     sendFrame(list: (Buffer | string)[], callback?: (error?: Error) => void): void;
@@ -471,12 +591,14 @@ declare namespace WebSocket {
 
   /** permessage-deflate (RFC 7692): its negotiation, and compression by Node's zlib. */
   class PerMessageDeflate {
+    /** 'permessage-deflate'. */
     static readonly extensionName: string;
     /** The parameters agreed on, null before. */
     params: Record<string, true | number> | null;
     constructor(options?: PerMessageDeflateOptions & { isServer?: boolean; maxPayload?: number });
     /** Accepts an offer or an answer. Throws if there is none to accept. */
     accept(configurations: Record<string, (string | true)[]>[]): Record<string, true | number>;
+    /** The parameters that a client offers. */
     offer(): Record<string, true | number>;
     /** Lets go of the zlib streams. */
     cleanup(): void;
