@@ -21,9 +21,11 @@ const TOOLS = {
   esbuild: '0.28.2',
   'graphql-ws': '6.4.2',
   jest: '30.5.2',
+  pnpm: '12.21.0',
   typescript: '7.0.2',
   'typescript-5': 'npm:typescript@5.9.3',
-  webpack: '5.112.2'
+  webpack: '5.112.2',
+  yarn: '1.22.22'
 };
 
 const folders = [];

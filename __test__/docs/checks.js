@@ -1,0 +1,311 @@
+// What the named programs of the documentation must do: CHECKS[name].check gets
+// the running program (program.js). `replaced` shortens what would take long,
+// `needs` names packages that the check requires.
+
+'use strict';
+
+const assert = require('assert');
+const { once } = require('events');
+
+const WebSocket = require('../..');
+
+/** A client that keeps what arrives, so that nothing is missed. */
+function connect(port, path = '', options = {}) {
+  const { scheme = 'ws', protocols = [], ...rest } = options;
+  const client = new WebSocket(`${scheme}://localhost:${port}${path}`, protocols, rest);
+  const arrived = [];
+  const waiting = [];
+  client.on('message', (data, isBinary) => {
+    const message = isBinary ? data : data.toString();
+    if (waiting.length > 0) waiting.shift()(message);
+    else arrived.push(message);
+  });
+  client.next = () =>
+    arrived.length > 0
+      ? Promise.resolve(arrived.shift())
+      : new Promise((resolve) => waiting.push(resolve));
+  client.opened = once(client, 'open').then(() => client);
+  client.opened.catch(() => {});
+  return client;
+}
+
+async function echoes(port, path, options) {
+  const client = await connect(port, path, options).opened;
+  client.send('text');
+  assert.strictEqual(await client.next(), 'text');
+  client.send(Buffer.from([1, 2, 3]));
+  assert.deepStrictEqual(await client.next(), Buffer.from([1, 2, 3]));
+  client.close();
+  await once(client, 'close');
+}
+
+async function refused(port, path, options, status) {
+  const client = connect(port, path, options);
+  const [error] = await once(client, 'error');
+  assert.strictEqual(error.message, `Unexpected server response: ${status}`);
+}
+
+async function get(port, path = '/') {
+  const response = await fetch(`http://localhost:${port}${path}`);
+  return { status: response.status, text: await response.text() };
+}
+
+/** A framework: HTTP answers, and /live echoes. */
+const framework = {
+  async check({ port }) {
+    assert.strictEqual((await get(port)).text, 'plain HTTP');
+    await echoes(port, '/live');
+    await refused(port, '/dead', {}, 400);
+  }
+};
+
+const CHECKS = {
+  echo: {
+    async check({ port }) {
+      const client = await connect(port).opened;
+      assert.strictEqual(await client.next(), 'something');
+      client.send('text');
+      assert.strictEqual(await client.next(), 'text');
+      client.close();
+    }
+  },
+
+  express: framework,
+  fastify: framework,
+  koa: framework,
+
+  'fastify-websocket': {
+    async check({ port }) {
+      await echoes(port, '/live');
+    }
+  },
+
+  nest: {
+    async check({ port }) {
+      const client = await connect(port, '/live').opened;
+      client.send(JSON.stringify({ event: 'greet', data: 'Ada' }));
+      assert.deepStrictEqual(JSON.parse(await client.next()), {
+        event: 'greeting',
+        data: 'Hello Ada'
+      });
+      client.close();
+    }
+  },
+
+  'socket.io': {
+    needs: ['socket.io-client'],
+    async check({ port, requireLike }) {
+      const { io } = requireLike('socket.io-client');
+      const sockets = ['polling', 'websocket'].map((transport) =>
+        io(`http://localhost:${port}`, { transports: [transport, 'websocket'], forceNew: true })
+      );
+      try {
+        await Promise.all(
+          sockets.map((socket) => new Promise((done) => socket.on('connect', done)))
+        );
+        const data = await sockets[1].emitWithAck('echo', Buffer.from('bytes'));
+        assert.deepStrictEqual(Buffer.from(data), Buffer.from('bytes'));
+        const heard = sockets.map((socket) => new Promise((done) => socket.on('shout', done)));
+        sockets[0].emit('shout', 'hey');
+        assert.deepStrictEqual(await Promise.all(heard), ['hey', 'hey']);
+      } finally {
+        for (const socket of sockets) socket.close();
+      }
+    }
+  },
+
+  'graphql-ws': {
+    async check({ port, requireLike }) {
+      const { createClient } = requireLike('graphql-ws');
+      const url = `ws://localhost:${port}/graphql`;
+      const client = createClient({ url, webSocketImpl: WebSocket });
+      const counts = [];
+      const query = 'subscription { count(to: 3) }';
+      for await (const { data } of client.iterate({ query })) counts.push(data.count);
+      assert.deepStrictEqual(counts, [1, 2, 3]);
+      for await (const { data } of client.iterate({ query: '{ hello }' })) {
+        assert.strictEqual(data.hello, 'world');
+      }
+      await client.dispose();
+    }
+  },
+
+  trpc: {
+    needs: ['@trpc/client'],
+    async check({ port, requireLike, child, ended }) {
+      const { createTRPCClient, createWSClient, wsLink } = requireLike('@trpc/client');
+      const url = `ws://localhost:${port}`;
+      const socket = createWSClient({ url, WebSocket, retryDelayMs: () => 1e6 });
+      const client = createTRPCClient({ links: [wsLink({ client: socket })] });
+      assert.strictEqual(await client.hello.query(), 'world');
+      const counts = [];
+      await new Promise((resolve, reject) => {
+        client.count.subscribe(undefined, {
+          onData: (data) => counts.push(data),
+          onComplete: resolve,
+          onError: reject
+        });
+      });
+      assert.deepStrictEqual(counts, [1, 2, 3]);
+      await socket.close();
+      child.kill('SIGTERM');
+      assert.strictEqual((await ended).status, 0);
+    }
+  },
+
+  yjs: {
+    needs: ['yjs', 'y-websocket'],
+    async check({ port, requireLike }) {
+      const { Doc } = requireLike('yjs');
+      const { WebsocketProvider } = requireLike('y-websocket');
+      const [first, second] = [new Doc(), new Doc()];
+      const providers = [first, second].map(
+        (doc) =>
+          new WebsocketProvider(`ws://localhost:${port}`, 'notes', doc, {
+            WebSocketPolyfill: WebSocket,
+            disableBc: true
+          })
+      );
+      try {
+        first.getText('t').insert(0, 'from the first');
+        second.getArray('a').push(['from the second']);
+        while (
+          second.getText('t').toString() !== 'from the first' ||
+          first.getArray('a').get(0) !== 'from the second'
+        ) {
+          await new Promise((resolve) => setTimeout(resolve, 10));
+        }
+      } finally {
+        for (const provider of providers) provider.destroy();
+        for (const doc of [first, second]) doc.destroy();
+      }
+    }
+  },
+
+  authentication: {
+    async check({ port }) {
+      await refused(port, '/', {}, 401);
+      await refused(port, '/', { headers: { authorization: 'Bearer guess' } }, 401);
+      const headers = { authorization: 'Bearer secret' };
+      const client = connect(port, '/', { headers });
+      assert.strictEqual(await client.next(), 'Hello Ada');
+      client.close();
+    }
+  },
+
+  'several-paths': {
+    async check({ port }) {
+      for (const path of ['/chat', '/news']) {
+        const client = connect(port, `${path}?x=1`);
+        assert.strictEqual(await client.next(), `This is ${path}`);
+        client.close();
+      }
+      await refused(port, '/other', {}, 404);
+    }
+  },
+
+  heartbeat: {
+    replaced: { '30_000': 200 },
+    async check({ port }) {
+      const alive = await connect(port).opened;
+      const dead = await connect(port, '', { autoPong: false }).opened;
+      let pings = 0;
+      alive.on('ping', () => pings++);
+      const [code] = await once(dead, 'close');
+      assert.strictEqual(code, 1006);
+      // The other one stays over two more rounds.
+      while (pings < 3) await once(alive, 'ping');
+      assert.strictEqual(alive.readyState, WebSocket.OPEN);
+      alive.close();
+    }
+  },
+
+  broadcast: {
+    async check({ port }) {
+      const clients = await Promise.all([1, 2, 3].map(() => connect(port).opened));
+      clients[0].send('to all');
+      clients[1].send(Buffer.from('others'));
+      assert.strictEqual(await clients[1].next(), 'to all');
+      assert.deepStrictEqual(await clients[0].next(), Buffer.from('others'));
+      const both = [await clients[2].next(), await clients[2].next()].map(String).sort();
+      assert.deepStrictEqual(both, ['others', 'to all']);
+      for (const client of clients) client.close();
+    }
+  },
+
+  'client-address': {
+    async check({ port }) {
+      const headers = { 'X-Forwarded-For': '203.0.113.9, 198.51.100.7' };
+      assert.strictEqual(await connect(port, '', { headers }).next(), '198.51.100.7');
+      assert.match(await connect(port).next(), /^(::ffff:)?127\.0\.0\.1$/);
+    }
+  },
+
+  typescript: {
+    async check({ port }) {
+      const client = connect(port, '/path?query');
+      assert.strictEqual(await client.next(), '/path?query');
+      client.send('back');
+      assert.strictEqual(await client.next(), 'back');
+      client.close();
+    }
+  },
+
+  tls: {
+    async check({ port }) {
+      await echoes(port, '', { scheme: 'wss', rejectUnauthorized: false });
+    }
+  },
+
+  backpressure: {
+    // A peer that reads nothing must not take more than what is allowed.
+    async check({ port }) {
+      const reader = connect(port);
+      const stalled = await connect(port).opened;
+      stalled.pause();
+      const ended = new Promise((resolve) => stalled.on('close', (code) => resolve(code)));
+      // The reader goes on while the other one is dropped.
+      for (let count = 0; count < 20; count++) await reader.next();
+      for (;;) {
+        const { text } = await get(port, '/');
+        if (JSON.parse(text).dropped === 1) break;
+        await reader.next();
+      }
+      stalled.resume();
+      await ended;
+      assert.strictEqual(reader.readyState, WebSocket.OPEN);
+      reader.close();
+    }
+  },
+
+  shutdown: {
+    replaced: { '10_000': 300 },
+    async check({ port, child, ended }) {
+      const client = await connect(port).opened;
+      const stuck = await connect(port).opened;
+      stuck.pause();
+      const closed = once(client, 'close');
+      child.kill('SIGTERM');
+      const [code] = await closed;
+      assert.strictEqual(code, 1001);
+      assert.deepStrictEqual(await ended, { status: 0, signal: null, output: '' });
+      stuck.resume();
+    }
+  },
+
+  metrics: {
+    async check({ port }) {
+      const client = await connect(port).opened;
+      client.send('12345');
+      let text;
+      do ({ text } = await get(port, '/metrics'));
+      while (!/^websocket_received_bytes_total 5$/m.test(text));
+      assert.match(text, /^websocket_connections 1$/m);
+      assert.match(text, /^websocket_buffered_bytes \d+$/m);
+      assert.match(text, /^nodejs_event_loop_delay_seconds\{quantile="0.99"\} [\d.e-]+$/m);
+      client.close();
+    }
+  }
+};
+
+module.exports = { CHECKS };
