@@ -16,6 +16,7 @@ const { spawn, spawnSync } = require('child_process');
 const { once } = require('events');
 
 const expected = require('./expected.json');
+const { stop } = require('../scripts/run');
 
 const ROOT = path.join(__dirname, '..');
 const REPORTS = path.join(__dirname, 'reports');
@@ -24,9 +25,29 @@ const ALL = [...QUICK, '9.*', '12.*', '13.*'];
 const TRANSPORTS = ['native', 'stream'];
 const LONGEST_RUN = 45 * 60 * 1000;
 
-function option(name) {
-  const at = process.argv.indexOf(name);
-  return at === -1 ? null : process.argv[at + 1];
+const HELP = `Usage: npm run autobahn -- [--quick] [--role server|client] [--transport native|stream]
+
+Runs the Autobahn Testsuite, in some 45 minutes; --quick runs groups 1-7 and 10, in about one.`;
+
+/** What the command line chooses; ends the process if it is not understood. */
+function parse(rest) {
+  const options = { isQuick: false, roles: ['server', 'client'], transports: TRANSPORTS };
+  while (rest.length > 0) {
+    const argument = rest.shift();
+    if (argument === '--help' || argument === '-h') {
+      console.log(HELP);
+      process.exit(0);
+    }
+    const list = { '--role': 'roles', '--transport': 'transports' }[argument];
+    if (argument === '--quick') {
+      options.isQuick = true;
+    } else if (list !== undefined && options[list].includes(rest[0])) {
+      options[list] = [rest.shift()];
+    } else {
+      stop(`Not understood: ${argument}${list === undefined ? '' : ` ${rest[0]}`}.\n\n${HELP}`);
+    }
+  }
+  return options;
 }
 
 /** The suite's command, set up if need be; null where that is impossible. */
@@ -110,7 +131,7 @@ function judge(folder, agent) {
 }
 
 async function main() {
-  const isQuick = process.argv.includes('--quick');
+  const { isQuick, roles, transports } = parse(process.argv.slice(2));
   if (isQuick && !fs.existsSync('/usr/bin/apt-get')) {
     console.log('Skipped: the Autobahn|Testsuite is set up with apt-get, which is not here.');
     return;
@@ -121,14 +142,12 @@ async function main() {
     process.exitCode = 1;
     return;
   }
-  const roles = { server: testServer, client: testClient };
-  for (const [role, test] of Object.entries(roles)) {
-    if (option('--role') !== null && option('--role') !== role) continue;
-    for (const transport of TRANSPORTS) {
-      if (option('--transport') !== null && option('--transport') !== transport) continue;
+  const tests = { server: testServer, client: testClient };
+  for (const role of roles) {
+    for (const transport of transports) {
       const folder = path.join(REPORTS, `${role}-${transport}`);
       const began = Date.now();
-      const agent = await test(wstest, transport, isQuick ? QUICK : ALL, folder);
+      const agent = await tests[role](wstest, transport, isQuick ? QUICK : ALL, folder);
       const { counts, differences, total } = judge(folder, agent);
       const complete = total === (isQuick ? expected.quickCases : expected.cases);
       const seconds = Math.round((Date.now() - began) / 1000);

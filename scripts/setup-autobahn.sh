@@ -28,12 +28,15 @@ if works; then
   exit 0
 fi
 
+say() { echo "Setting the Autobahn Testsuite up: $*" >&2; }
+
 # PyPy from the Debian mirror that this machine already uses, through a private apt state.
 mirror=$(apt-get indextargets --format '$(REPO_URI)' 'Created-By: Packages' | grep -E '/debian/?$' | sort -u | head -n 1)
 if [ -z "$mirror" ]; then
   echo "setup-autobahn.sh: apt has no Debian mirror configured" >&2
   exit 1
 fi
+say "PyPy, from Debian $RELEASE into $root (about a minute, 200 MB, once) ..."
 mkdir -p apt/lists/partial apt/cache/archives/partial packages pypy
 echo "deb [signed-by=/usr/share/keyrings/debian-archive-keyring.gpg] $mirror $RELEASE main" > apt/sources.list
 private=(
@@ -45,6 +48,7 @@ apt-get "${private[@]}" update -qq
 for package in packages/*.deb; do dpkg-deb -x "$package" pypy; done
 libraries=$(dirname "$(find "$root/pypy/usr/lib" -name libssl.so.1.1 | head -n 1)")
 
+say "the suite and what it needs, from PyPI ..."
 # The suite, installed by a pip that still knows Python 2.
 mkdir -p wheels bootstrap
 python3 -m venv python3

@@ -19,26 +19,12 @@ const { ROOT } = require('./blocks');
 
 const LIMIT = 50000;
 const DEPENDENTS = path.join(ROOT, '__test__', 'dependents');
-const HOOKS = `
-  export function resolve(name, context, next) {
-    return next(name === 'ws' ? 'ferrows' : name, name === 'ws' ? { ...context, parentURL } : context);
-  }
-  let parentURL;
-  export function initialize(data) {
-    parentURL = data;
-  }`;
 const ALIAS = `
   const Module = require('module');
-  const { pathToFileURL } = require('url');
   const { _resolveFilename: resolve } = Module;
   Module._resolveFilename = function (name, ...rest) {
-    if (name === 'ws') name = ${JSON.stringify(ROOT)};
-    return resolve.call(this, name, ...rest);
-  };
-  Module.register('data:text/javascript,' + encodeURIComponent(${JSON.stringify(HOOKS)}), {
-    parentURL: pathToFileURL(__filename),
-    data: pathToFileURL(__filename).href
-  });`;
+    return resolve.call(this, name === 'ws' ? ${JSON.stringify(ROOT)} : name, ...rest);
+  };`;
 
 /** Packages that a block or its check needs and nobody has installed. */
 function missing(code, more = []) {
