@@ -43,6 +43,11 @@ function application(tools = []) {
   const variables = {
     npm_config_registry: address,
     YARN_CACHE_FOLDER: cache,
+    // Of Yarn 2 and newer.
+    YARN_ENABLE_IMMUTABLE_INSTALLS: 'false',
+    YARN_ENABLE_TELEMETRY: 'false',
+    YARN_NPM_REGISTRY_SERVER: address,
+    YARN_UNSAFE_HTTP_WHITELIST: '127.0.0.1',
     PATH: [path.join(app.folder, 'node_modules', '.bin'), env().PATH].join(path.delimiter)
   };
   app.sh = (script) => {
@@ -69,10 +74,19 @@ function beside(tool) {
 const echo = (name) =>
   `const WebSocket = require('${name}'), { WebSocketServer } = WebSocket;${ECHO}`;
 
+/** Yarn 4, with a node_modules or, as by default, Plug'n'Play. */
+function berry(linker) {
+  const app = beside('@yarnpkg/cli-dist');
+  app.write('.yarnrc.yml', `nodeLinker: ${linker}\n`);
+  app.write('yarn.lock', '');
+  return app;
+}
+
 const ALIASES = [
-  ['npm-alias', () => application()],
-  ['pnpm-alias', () => beside('pnpm')],
-  ['yarn-alias', () => beside('yarn')]
+  ['npm-alias', 'npm', () => application()],
+  ['pnpm-alias', 'pnpm', () => beside('pnpm')],
+  ['yarn-alias', 'Yarn 1', () => beside('yarn')],
+  ['yarn-alias', 'Yarn 4', () => berry('node-modules')]
 ];
 
 const CHECKED = ['npm-install', 'pack', 'migrate', 'npm-rollback', 'esbuild'];
@@ -122,7 +136,7 @@ test('migrate, and back', () => {
   expect(app.behind('ws')).toBe('ws');
 });
 
-test.each(ALIASES)('%s, and its types', (name, make) => {
+test.each(ALIASES)('%s, and its types: %s', (name, _, make) => {
   const app = make();
   app.sh(named(name)[0].code);
   expect(app.behind('ws')).toBe('ferrows');
@@ -149,10 +163,18 @@ const WHO = `
   }`;
 const ALL_FERROWS = 'engine.io-client ferrows true\ngraphql-ws ferrows true\n';
 
+test("yarn-alias, Plug'n'Play", () => {
+  const app = berry('pnp');
+  app.sh(named('yarn-alias')[0].code);
+  app.write('main.cjs', echo('ws'));
+  expect(app.sh('yarn node main.cjs')).toBe(ECHOED);
+});
+
 test.each([
-  ['npm-overrides', 'npm install', () => application()],
-  ['yarn-resolutions', 'yarn install', () => beside('yarn')]
-])('%s', (name, command, make) => {
+  ['npm-overrides', 'npm', 'npm install', () => application()],
+  ['yarn-resolutions', 'Yarn 1', 'yarn install', () => beside('yarn')],
+  ['yarn-resolutions', 'Yarn 4', 'yarn install', () => berry('node-modules')]
+])('%s: %s', (name, _, command, make) => {
   const app = make();
   app.write('package.json', JSON.stringify({ private: true, ...JSON.parse(named(name)[0].code) }));
   app.sh(command);

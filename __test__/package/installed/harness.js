@@ -17,6 +17,7 @@ const ROOT = path.join(__dirname, '..', '..', '..');
 const TOOLS = {
   '@arethetypeswrong/cli': '0.18.5',
   '@types/node': '26.6.6',
+  '@yarnpkg/cli-dist': '4.18.1',
   'engine.io-client': '6.6.8',
   esbuild: '0.28.2',
   'graphql-ws': '6.4.2',
