@@ -7,6 +7,8 @@
 
 'use strict';
 
+// Whoever plays with the clock of a test does not stop the connections.
+const { setImmediate } = require('timers');
 const { getSystemErrorName } = require('util');
 
 const binding = require('../binding');
@@ -33,6 +35,8 @@ let nextLane = 0;
 let nextListener = 0;
 let bell = 'down';
 let news = false;
+let rested = true;
+let rung = false;
 const listeners = new Map();
 
 const door = {
@@ -76,8 +80,30 @@ function turn(index, drained) {
   }
 }
 
-// Called when the doorbell rings: a worker has news. What a handler throws passes through here to
-// uncaughtException; what is left of the batch is delivered in a callback of its own.
+// Called when the doorbell rings: a worker has news. Once in an iteration of the event loop, or a worker
+// and this thread would answer each other while whatever else JavaScript began waits: connections would
+// end before others that were opened earlier are open.
+function onBell() {
+  if (!rested) {
+    rung = true;
+    return;
+  }
+  rested = false;
+  // The loop does not hurry because of this one: it runs when the loop has polled.
+  setImmediate(rest).unref();
+  drain();
+}
+
+function rest() {
+  rested = true;
+  if (!rung) return;
+  rung = false;
+  // In the next iteration.
+  setImmediate(onBell);
+}
+
+// What a handler throws passes through here to uncaughtException; what is left of the batch is
+// delivered in a callback of its own.
 function drain() {
   // Within a turn the records of handlers are submitted at its end.
   const outermost = !draining && lanes.every((lane) => lane.status[STATUS_IN_TURN] === 0);
@@ -99,7 +125,7 @@ function drain() {
       setInTurn(0);
       for (const lane of lanes) lane.submit();
     }
-    if (!finished) setImmediate(drain);
+    if (!finished) setImmediate(onBell);
   }
 }
 
@@ -121,7 +147,7 @@ watchHolds((wanted) => {
     process.removeListener('exit', onExit);
     native.close();
   } else {
-    native.open(drain, wanted === 'referenced');
+    native.open(onBell, wanted === 'referenced');
   }
   bell = wanted;
 });
