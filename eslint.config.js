@@ -25,7 +25,7 @@ module.exports = [
   { files: ['__test__/browser/**/*.js'], languageOptions: { globals: globals.browser } },
   {
     files: ['examples/demo/public/**/*.js'],
-    languageOptions: { sourceType: 'script', globals: globals.browser }
+    languageOptions: { sourceType: 'module', globals: globals.browser }
   },
   prettier
 ];

@@ -7,6 +7,9 @@ const WebSocket = require('..'); // require('ferrows') in your project
 const wss = new WebSocket.Server({ port: Number(process.argv[2] || 8080) });
 
 wss.on('connection', (ws) => {
+  // Without a listener, a peer that breaks the protocol would end the process.
+  ws.on('error', console.error);
+
   ws.on('message', (message) => {
     console.log('received: %s', message);
   });

@@ -6,27 +6,34 @@ const http = require('http');
 
 const WebSocket = require('..'); // require('ferrows') in your project
 
-const server = http.createServer();
-const wss1 = new WebSocket.Server({ noServer: true });
-const wss2 = new WebSocket.Server({ noServer: true });
+const server = http.createServer((request, response) => {
+  response.writeHead(426, { Upgrade: 'websocket' }).end('WebSockets only\n');
+});
+const servers = {
+  '/foo': new WebSocket.Server({ noServer: true }),
+  '/bar': new WebSocket.Server({ noServer: true })
+};
 
-wss1.on('connection', (ws) => ws.send('this is /foo'));
-wss2.on('connection', (ws) => ws.send('this is /bar'));
+for (const [path, wss] of Object.entries(servers)) {
+  wss.on('connection', (ws) => {
+    // Without a listener, a peer that breaks the protocol would end the process.
+    ws.on('error', console.error);
+    ws.send(`this is ${path}`);
+  });
+}
 
 server.on('upgrade', (request, socket, head) => {
-  const { pathname } = new URL(request.url, 'http://localhost');
+  // Not new URL(): it throws at targets like "//", and anybody can send one.
+  const [path] = request.url.split('?', 1);
 
-  if (pathname === '/foo') {
-    wss1.handleUpgrade(request, socket, head, (ws) => {
-      wss1.emit('connection', ws, request);
-    });
-  } else if (pathname === '/bar') {
-    wss2.handleUpgrade(request, socket, head, (ws) => {
-      wss2.emit('connection', ws, request);
-    });
-  } else {
-    socket.destroy();
+  if (!Object.hasOwn(servers, path)) {
+    // Nobody else listens to this socket.
+    socket.on('error', () => {});
+    socket.end('HTTP/1.1 404 Not Found\r\nConnection: close\r\nContent-Length: 0\r\n\r\n');
+    return;
   }
+  const wss = servers[path];
+  wss.handleUpgrade(request, socket, head, (ws) => wss.emit('connection', ws, request));
 });
 
 server.listen(Number(process.argv[2] || 8080));
