@@ -15,6 +15,7 @@ const { spawn } = require('child_process');
 
 const WebSocket = require('../..');
 const { make } = require('../support/certificate');
+const { freePort } = require('./ports');
 
 const PROGRAM =
   process.env.NGINX_PATH ||
@@ -24,13 +25,6 @@ async function listen(server) {
   server.listen(0, '127.0.0.1');
   await once(server, 'listening');
   return server.address().port;
-}
-
-async function freePort() {
-  const server = net.createServer();
-  const port = await listen(server);
-  await new Promise((resolve) => server.close(resolve));
-  return port;
 }
 
 /** Runs nginx with what stands within http { }; `use` gets the port that it listens on. */

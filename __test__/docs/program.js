@@ -16,6 +16,7 @@ const { spawn, spawnSync } = require('child_process');
 
 const { make } = require('../support/certificate');
 const { ROOT } = require('./blocks');
+const { freePort } = require('./ports');
 
 const LIMIT = 50000;
 const DEPENDENTS = path.join(ROOT, '__test__', 'dependents');
@@ -35,14 +36,6 @@ function missing(code, more = []) {
     if (name === 'ferrows' || name === 'ws' || builtinModules.includes(name)) return false;
     return !fs.existsSync(path.join(DEPENDENTS, 'node_modules', name, 'package.json'));
   });
-}
-
-async function freePort() {
-  const server = net.createServer().listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const { port } = server.address();
-  await new Promise((resolve) => server.close(resolve));
-  return port;
 }
 
 /** TypeScript to JavaScript; throws what the compiler has to say. */
