@@ -101,7 +101,7 @@ test('every named command and manifest of the documentation is here', () => {
   const names = BLOCKS.filter(({ language }) => ['sh', 'json', 'yaml'].includes(language)).flatMap(
     ({ name }) => (name === null ? [] : [name])
   );
-  expect([...new Set(names)].sort()).toEqual(CHECKED.sort());
+  expect([...new Set(names)].sort()).toEqual([...new Set(CHECKED)].sort());
 });
 
 test.each(named('npm-install').map(({ page, code }) => [page, code]))('%s: install', (_, code) => {
