@@ -26,6 +26,7 @@ const { prototype: genuine } = net.Socket;
  */
 function demote(transport, socket, handle) {
   const room = socket.isPaused() ? socket.readableHighWaterMark - socket.readableLength : 0;
+  const { owesDrain } = handle;
   const extracted = transport.extract(Math.max(room, 0));
   if (extracted === null) return false;
 
@@ -52,7 +53,7 @@ function demote(transport, socket, handle) {
 
   if (transport.websocket === null) {
     transport.handOver(null, socket);
-    writeUnsent(socket, transport, writes);
+    writeUnsent(socket, transport, writes, owesDrain);
     if (parts.held.length > 0) genuine.unshift.call(socket, parts.held);
     startReading(socket, real);
     return true;
@@ -61,7 +62,7 @@ function demote(transport, socket, handle) {
   handle.heir = heir;
   transport.handOver(heir, socket);
   heir.attach(transport.websocket);
-  writeUnsent(socket, transport, writes);
+  writeUnsent(socket, transport, writes, owesDrain);
   if (ahead.length > 0) genuine.push.call(socket, ahead);
   transport.onceExtracted(() => {
     heir.begin();
@@ -124,7 +125,7 @@ function inherit(transport, socket, { codec, isCompressing, isInflating, window 
 }
 
 /** Writes what the reactor had not written; callbacks wait for their bytes. */
-function writeUnsent(socket, transport, { unsent, acks, isEnding }) {
+function writeUnsent(socket, transport, { unsent, acks, isEnding }, owesDrain) {
   if (isEnding) {
     endUnsent(socket, transport, unsent, acks.length);
     return;
@@ -143,6 +144,11 @@ function writeUnsent(socket, transport, { unsent, acks, isEnding }) {
     from = at;
   });
   if (from < unsent.length) genuine.write.call(socket, unsent.subarray(from));
+  if (owesDrain) {
+    // Even if the kernel has all of it: 'drain' comes when this is written.
+    socket._writableState.needDrain = true;
+    genuine.write.call(socket, '');
+  }
   genuine.uncork.call(socket);
 }
 

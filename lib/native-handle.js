@@ -181,17 +181,20 @@ class NativeHandle {
 
   /** Whether a writer should wait for 'drain', which comes then. */
   needsDrain() {
+    if (this._draining || !this.owesDrain) return this._draining;
+    this._draining = true;
+    this._awaitDrain();
+    return true;
+  }
+
+  /** The same, for one who sees to it that 'drain' comes. */
+  get owesDrain() {
     const { owner, transport } = this;
     if (this._draining || transport.gone) return this._draining;
     // As with a Writable, also if the kernel took a large piece at once: until the end of the tick.
-    const isMuch =
-      transport.largeIn === currentTick() ||
-      transport.writableLength >= owner.writableHighWaterMark;
-    if (isMuch) {
-      this._draining = true;
-      this._awaitDrain();
-    }
-    return isMuch;
+    return (
+      transport.largeIn === currentTick() || transport.writableLength >= owner.writableHighWaterMark
+    );
   }
 
   _awaitDrain() {
@@ -204,14 +207,14 @@ class NativeHandle {
 
   _onWritten(error) {
     const { owner, transport } = this;
-    if (this.state === STATES.NATIVE && !error && transport.writableLength > 0) {
+    // A socket that was given back tells it by itself.
+    if (this.state !== STATES.NATIVE) return;
+    if (!error && transport.writableLength > 0) {
       this._awaitDrain();
       return;
     }
     this._draining = false;
-    // On a socket that was given back Node may be going to.
-    const left = this.state === STATES.NATIVE ? 0 : owner.writableLength;
-    if (!error && left === 0 && !owner.destroyed && !owner.writableEnded) owner.emit('drain');
+    if (!error && !owner.destroyed && !owner.writableEnded) owner.emit('drain');
   }
 }
 

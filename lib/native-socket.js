@@ -355,7 +355,8 @@ function wrapSocket(socket, transport) {
   bind(socket, handle);
   for (const name of LISTENING) {
     if (Object.prototype.hasOwnProperty.call(socket, name)) {
-      Object.defineProperty(socket, name, { value: layer[name], writable: true });
+      const { get, set } = method(name, layer[name]);
+      Object.defineProperty(socket, name, { get, set });
     }
   }
 }

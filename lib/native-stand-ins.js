@@ -7,7 +7,6 @@
 
 'use strict';
 
-const { Buffer } = require('buffer');
 const { Writable } = require('stream');
 
 const Sender = require('./sender');
@@ -148,9 +147,7 @@ class SenderStandIn extends Sender {
    * @param {Function} [callback]
    */
   sendFrame(list, callback) {
-    const bytes =
-      list.length === 1 ? list[0] : Buffer.concat(list.map((part) => Buffer.from(part)));
-    this._transport.raw(bytes, callback);
+    this._transport.rawParts(list, callback);
   }
 }
 

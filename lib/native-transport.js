@@ -203,7 +203,10 @@ class NativeTransport {
     }
     if (this.gone) return;
     const length = this.lane.write(word, this.slot, this.generation, data);
-    if (length >= MUCH) this.largeIn = currentTick();
+    // COMPAT(ws 8.23): a client's bytes are one write with their header, which the kernel takes at once.
+    if (length >= MUCH && (!mask || compress || typeof data === 'string')) {
+      this.largeIn = currentTick();
+    }
     this._queued += length + (length < 126 ? 2 : length < 65536 ? 4 : 10) + (mask ? 4 : 0);
     if (typeof data === 'string' && !mask && length !== data.length) {
       this._noteSurplus(length - data.length);
@@ -225,6 +228,20 @@ class NativeTransport {
     }
     if (this.gone) return;
     this._queued += this.lane.write(word, this.slot, this.generation, data);
+  }
+
+  /**
+   * The same for bytes in several parts.
+   *
+   * @param {Array<Buffer|String>} list
+   * @param {Function} [callback]
+   */
+  rawParts(list, callback) {
+    const bytes =
+      list.length === 1 ? list[0] : Buffer.concat(list.map((part) => Buffer.from(part)));
+    this.raw(bytes, callback);
+    if (list.length > 1 && bytes.length >= MUCH) this.largeIn = currentTick();
+    if (this.watcher !== null) this.watcher.onSend();
   }
 
   /**

@@ -9,7 +9,8 @@ const { PassThrough, Writable } = require('stream');
 const { once } = require('events');
 
 const { libraries, serve } = require('../support/libraries');
-const { RawPeer, frame } = require('../support/raw-peer');
+const { clientWithPeer } = require('../support/peers');
+const { RawPeer, frame: frameOf } = require('../support/raw-peer');
 
 const TEXT = 0x81;
 const { prototype: genuine } = net.Socket;
@@ -60,23 +61,51 @@ async function connect({ wss, port }) {
   return { peer, request, websocket };
 }
 
-/** Runs a script against ws and ferrows in both modes of a server and compares what it returns. */
+// Whether the peer is a client, whose frames are masked.
+let masking = true;
+const frame = (first, payload) => frameOf(first, payload, { mask: masking });
+
+/**
+ * Runs a script against ws and ferrows, on a server's end in both modes and on a client's, and
+ * compares what it returns.
+ */
 function compare(title, script, options) {
-  test.each(['port', 'noServer'])(`${title} (%s)`, async (mode) => {
+  const modes = options === undefined ? ['port', 'noServer', 'client'] : ['port', 'noServer'];
+  test.each(modes)(`${title} (%s)`, async (mode) => {
     const results = {};
+    masking = mode !== 'client';
     for (const [name, WebSocket] of Object.entries(libraries)) {
-      const context = await serve(WebSocket, mode, options);
-      try {
-        const connection = await connect(context);
-        results[name] = await script({ ...context, ...connection });
-        connection.peer.socket.destroy();
-      } finally {
-        await context.close();
-      }
+      results[name] = await (masking ? asServer : asClient)(WebSocket, mode, script, options);
     }
     expect(results.ws).toBeDefined();
     expect(results.ferrows).toEqual(results.ws);
   });
+}
+
+async function asServer(WebSocket, mode, script, options) {
+  const context = await serve(WebSocket, mode, options);
+  try {
+    const connection = await connect(context);
+    const result = await script({ ...context, ...connection });
+    connection.peer.socket.destroy();
+    return result;
+  } finally {
+    await context.close();
+  }
+}
+
+async function asClient(WebSocket, mode, script) {
+  const connection = await clientWithPeer(
+    (url) => new WebSocket(url, { perMessageDeflate: false })
+  );
+  connection.peer.socket.setNoDelay();
+  connection.websocket.on('error', () => {});
+  try {
+    return await script(connection);
+  } finally {
+    await connection.close();
+    connection.websocket.terminate();
+  }
 }
 
 /** Whether a message still arrives and is answered. */
@@ -329,7 +358,7 @@ for (const [name, end] of Object.entries(ENDS)) {
 }
 
 compare("'drain' after a large message, though the kernel took it", async ({ websocket, peer }) => {
-  websocket.send(Buffer.alloc(100_000));
+  websocket.send('x'.repeat(100_000));
   const needs = websocket._socket.writableNeedDrain;
   await once(websocket._socket, 'drain');
   await peer.nextFrame();
@@ -341,13 +370,63 @@ compare("'drain' for a listener that was there before", async ({ websocket, peer
   websocket._socket.on('drain', () => drains++);
   for (let index = 0; index < 5; index++) {
     const drained = once(websocket._socket, 'drain');
-    websocket.send(Buffer.alloc(100_000));
+    websocket.send('x'.repeat(100_000));
     await Promise.all([drained, peer.nextFrame()]);
   }
   websocket.send('small');
   await peer.nextFrame();
   return drains;
 });
+
+// Nothing, for a client's bytes: they are one write with their header.
+const LARGE = {
+  text: ({ websocket }) => websocket.send('x'.repeat(100_000)),
+  bytes: ({ websocket }) => websocket.send(Buffer.alloc(100_000)),
+  'two parts': ({ websocket }) =>
+    websocket._sender.sendFrame([Buffer.from([0x82, 126, 0x80, 0]), Buffer.alloc(0x8000)]),
+  'one part': ({ websocket }) => {
+    const head = Buffer.from([0x82, 126, 0x80, 0]);
+    websocket._sender.sendFrame([Buffer.concat([head, Buffer.alloc(0x8000)])]);
+  },
+  'more than the kernel takes': ({ websocket, peer }) => {
+    peer.socket.pause();
+    for (let index = 0; index < 40; index++) websocket.send(Buffer.alloc(256 * 1024));
+    setImmediate(() => peer.socket.resume());
+  }
+};
+const TOUCHES = {
+  nothing: () => {},
+  _handle: ({ _socket: socket }) => socket._handle.getAsyncId(),
+  cork({ _socket: socket }) {
+    socket.cork();
+    socket.uncork();
+  }
+};
+
+for (const [what, send] of Object.entries(LARGE)) {
+  for (const [name, touch] of Object.entries(TOUCHES)) {
+    for (const isEarly of [true, false]) {
+      const title = `'drain' ${isEarly ? 'listened for before' : 'after'} ${what}, touched by ${name}`;
+      compare(title, async (connection) => {
+        const { websocket, peer } = connection;
+        let drains = 0;
+        const listen = () => websocket._socket.on('drain', () => drains++);
+        if (isEarly) listen();
+        send(connection);
+        touch(websocket);
+        if (!isEarly) listen();
+        const needs = websocket._socket.writableNeedDrain;
+        const sent = new Promise((resolve) => websocket.send('last', resolve));
+        for (let next = await peer.nextFrame(); String(next.payload) !== 'last';) {
+          next = await peer.nextFrame();
+        }
+        await sent;
+        await new Promise(setImmediate);
+        return [needs, drains];
+      });
+    }
+  }
+}
 
 compare('a paused socket holds messages back', async ({ websocket, peer }) => {
   const seen = [];
@@ -361,16 +440,62 @@ compare('a paused socket holds messages back', async ({ websocket, peer }) => {
   return seen;
 });
 
+// When the timer of a socket's time-out was set last.
+function startOf(socket) {
+  const timer = Object.getOwnPropertySymbols(socket).find((key) => key.description === 'timeout');
+  return socket[timer]._idleStart;
+}
+
 compare('traffic puts a time-out off, both ways', async ({ websocket, peer }) => {
-  // 'timeout' comes between two pieces of work of 10 ms only if nothing counts as traffic.
-  let timeouts = 0;
-  websocket._socket.setTimeout(1000, () => timeouts++);
-  const { _idleTimeout: before } = websocket._socket;
+  const { _socket: socket } = websocket;
+  const seen = [];
+  socket.setTimeout(60_000);
+  let before = startOf(socket);
+  const later = async (what, act) => {
+    // The clock of the event loop has moved on.
+    await new Promise((resolve) => setTimeout(resolve, 10));
+    await act();
+    seen.push(`${what} ${startOf(socket) !== before}`);
+    before = startOf(socket);
+  };
+  await later('nothing', () => {});
+  await later('received', () => {
+    peer.send(frame(TEXT, 'x'));
+    return once(websocket, 'message');
+  });
+  await later('sent', () => {
+    websocket.send('y');
+    return peer.nextFrame();
+  });
+  await later('ping', () => {
+    peer.send(frame(0x89, 'p'));
+    return once(websocket, 'ping');
+  });
+  return [seen, socket.timeout];
+});
+
+compare("'timeout' of a socket that is silent, again and again", async ({ websocket, peer }) => {
+  const { _socket: socket } = websocket;
+  socket.setTimeout(20);
+  await once(socket, 'timeout');
   peer.send(frame(TEXT, 'x'));
   await once(websocket, 'message');
-  websocket.send('y');
-  await peer.nextFrame();
-  return [timeouts, before, websocket._socket.timeout];
+  await once(socket, 'timeout');
+  return [socket.timeout, socket.destroyed];
+});
+
+// The end of a peer makes the stream say 'readable', and Node put another write() on the socket.
+compare('the end of a peer does not give the socket back', async ({ websocket, peer }) => {
+  const { _socket: socket } = websocket;
+  const isAsMade = Object.getPrototypeOf(socket) === genuine;
+  const seen = [];
+  for (const event of ['end', 'finish', 'close']) socket.on(event, () => seen.push(event));
+  const ended = once(socket, 'end');
+  peer.socket.end();
+  await ended;
+  if (!isAsMade && !socket.destroyed) expect(Object.getPrototypeOf(socket)).not.toBe(genuine);
+  await once(websocket, 'close');
+  return seen;
 });
 
 /** Methods that somebody replaces see what passes. */
@@ -420,8 +545,8 @@ describe('who is given the socket back', () => {
   const isStream = process.env.FERROWS_TRANSPORT === 'stream';
   const isNative = (socket) => Object.getPrototypeOf(socket) !== genuine;
 
-  async function withSocket(use) {
-    const context = await serve(libraries.ferrows, 'port');
+  async function withSocket(use, mode = 'port') {
+    const context = await serve(libraries.ferrows, mode);
     try {
       const connection = await connect(context);
       await use(connection.websocket._socket);
@@ -460,6 +585,21 @@ describe('who is given the socket back', () => {
         }
       }
       expect(isNative(socket)).toBe(TABLE.get(name) !== 'given back');
+    });
+  });
+
+  const REPLACED = ['write', '_write', '_writev', 'emit', 'push', 'on', '_handle'];
+  describe.each(['port', 'noServer'])('by another member (%s)', (mode) => {
+    test.each(REPLACED)('%s', async (name) => {
+      await withSocket(async (socket) => {
+        expect(isNative(socket)).toBe(!isStream);
+        const { [name]: original } = name === '_handle' ? {} : socket;
+        const replacement = name === '_handle' ? null : (...args) => original.apply(socket, args);
+        socket[name] = replacement;
+        expect(isNative(socket)).toBe(false);
+        expect(socket[name]).toBe(replacement);
+        socket.destroy();
+      }, mode);
     });
   });
 });

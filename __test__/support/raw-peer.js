@@ -56,6 +56,8 @@ function request({ path = '/', method = 'GET', headers = {} } = {}) {
 class RawPeer extends EventEmitter {
   constructor(socket) {
     super();
+    // Who waits for a frame waits for the end, too.
+    this.setMaxListeners(0);
     this.socket = socket;
     this.head = null;
     this.frames = [];
@@ -115,13 +117,16 @@ class RawPeer extends EventEmitter {
         size = Number(bytes.readBigUInt64BE(2));
         at = 10;
       }
+      const masked = bytes[1] >= 128;
+      const mask = masked ? bytes.subarray(at, at + 4) : [0, 0, 0, 0];
+      if (masked) at += 4;
       if (bytes.length < at + size) return;
       const received = {
         fin: bytes[0] >= 128,
         rsv: (bytes[0] >> 4) & 7,
         opcode: bytes[0] & 15,
-        masked: bytes[1] >= 128,
-        payload: Buffer.from(bytes.subarray(at, at + size))
+        masked,
+        payload: bytes.subarray(at, at + size).map((byte, index) => byte ^ mask[index & 3])
       };
       this._buffer = bytes.subarray(at + size);
       this.frames.push(received);
