@@ -91,7 +91,10 @@ function destroyedError() {
   return error;
 }
 
+const CLOSED_WHILE_COMPRESSING = 'The socket was closed while data was being compressed';
+
 module.exports = {
+  CLOSED_WHILE_COMPRESSING,
   destroyedError,
   errorOfCode,
   grammarError,

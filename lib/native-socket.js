@@ -151,7 +151,10 @@ const native = {
 
   _destroy(error, callback) {
     // From here on it is a socket of Node's that is closing.
-    if (isNative(this)) leave(this, STATES.CLOSING);
+    if (isNative(this)) {
+      if (error) this[kNative].transport.noteFailure(error);
+      leave(this, STATES.CLOSING);
+    }
     genuine._destroy.call(this, error, callback);
   },
 

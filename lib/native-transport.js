@@ -13,6 +13,7 @@ const bridge = require('./bridge');
 const {
   EMPTY_BUFFER,
   NOOP,
+  PERMESSAGE_DEFLATE,
   kFailed,
   kOnDisconnect,
   kOnEnd,
@@ -91,6 +92,7 @@ class NativeTransport {
     this._destroyed = false;
     this._ended = false;
     this._finished = false;
+    this._failure = null;
     this._onFinished = null;
     this._onExtracted = null;
     this._heir = null;
@@ -199,7 +201,8 @@ class NativeTransport {
     if (compress) word |= COMPRESS_BIT;
     if (callback !== undefined) {
       word |= ACK_BIT;
-      if (!this._await(callback)) return;
+      const isCompressing = compress === true && this._isCompressed(data);
+      if (!this._await(callback, isCompressing)) return;
     }
     if (this.gone) return;
     const length = this.lane.write(word, this.slot, this.generation, data);
@@ -224,7 +227,7 @@ class NativeTransport {
     let word = COMMAND_RAW;
     if (callback !== undefined) {
       word |= ACK_BIT;
-      if (!this._await(callback)) return;
+      if (!this._await(callback, false)) return;
     }
     if (this.gone) return;
     this._queued += this.lane.write(word, this.slot, this.generation, data);
@@ -284,14 +287,19 @@ class NativeTransport {
     this._queued += bytes;
   }
 
-  _await(callback) {
+  _await(callback, isCompressing) {
     if (this.gone) {
-      process.nextTick(callback, destroyedError());
+      process.nextTick(callback, this._failure || destroyedError());
       return false;
     }
     if (this._writes === null) this._writes = new PendingWrites();
-    this._writes.add(callback);
+    this._writes.add(callback, isCompressing);
     return true;
+  }
+
+  _isCompressed(data) {
+    const { [PERMESSAGE_DEFLATE]: deflate } = this.websocket._extensions;
+    return deflate !== undefined && byteLengthOf(data) >= deflate._threshold;
   }
 
   /** Finishes our side once all is written; `close` then closes the socket, too. */
@@ -381,6 +389,7 @@ class NativeTransport {
   /** Called by the inbound half: the socket is closed. */
   onGone(errno) {
     if (this.handle !== null) this.handle.keepCarriedBytes();
+    if (errno !== 0 && this._failure === null) this._failure = failureOf(errno);
     this._forget();
     // At the end of the loop's iteration, where Node closes sockets: failed callbacks come first, and
     // what JavaScript began before is as far as it would be with ws.
@@ -392,7 +401,12 @@ class NativeTransport {
     this.lane.endpoints[this.slot] = undefined;
     this.lane.command(COMMAND_RELEASE, this.slot, this.generation, 0);
     this._hold.release();
-    if (this._writes !== null) this._writes.fail();
+    if (this._writes !== null) this._writes.fail(this._failure);
+  }
+
+  /** The socket object was destroyed because of an error. */
+  noteFailure(error) {
+    if (this._failure === null) this._failure = error;
   }
 
   /** Called by the inbound half: the peer has finished its side. */
@@ -487,7 +501,7 @@ class NativeTransport {
    */
   onWrittenElsewhere(count, error) {
     if (this._writes === null) return;
-    if (error) this._writes.fail();
+    if (error) this._writes.fail(error);
     else this._writes.complete(count);
   }
 
@@ -635,6 +649,11 @@ class NativeTransport {
   }
 }
 
+function failureOf(errno) {
+  const error = systemError(errno, 'read');
+  return error.code === 'EPIPE' ? systemError(errno, 'write') : error;
+}
+
 function conclude(transport, errno) {
   transport._inbound.conclude(() => finish(transport, errno));
 }
@@ -650,7 +669,7 @@ function finish(transport, errno) {
     // 'close' follows, and from it what concerns the WebSocket.
     onOver();
   } else if (errno !== 0) {
-    socket.destroy(systemError(errno, 'read'));
+    socket.destroy(transport._failure);
   } else {
     finishReading(socket);
     socket.end();

@@ -4,11 +4,18 @@
 'use strict';
 
 const { AsyncResource } = require('async_hooks');
+const { Writable } = require('stream');
 
-const { destroyedError } = require('./errors');
+const { CLOSED_WHILE_COMPRESSING, destroyedError } = require('./errors');
 const Queue = require('./queue');
 
 const kOwn = Symbol('kOwn');
+
+// What Node's streams tell a callback of a write that succeeded: null, or nothing in some versions.
+let success = null;
+new Writable({ write: (chunk, encoding, callback) => callback() }).write('', (error) => {
+  success = error;
+});
 
 /**
  * Marks a callback as one of our own: it needs no context, and no object for it.
@@ -23,15 +30,16 @@ function ownCallback(callback) {
 
 /** Somebody's callback. */
 class PendingWrite extends AsyncResource {
-  constructor(callback) {
+  constructor(callback, isCompressing) {
     super('FERROWS_WRITE');
     this.callback = callback;
+    this.isCompressing = isCompressing;
   }
 }
 
 function complete(write) {
   if (typeof write === 'function') write();
-  else write.runInAsyncScope(write.callback);
+  else write.runInAsyncScope(write.callback, undefined, success);
 }
 
 function fail(write, error) {
@@ -45,9 +53,14 @@ class PendingWrites {
     this._due = 0;
   }
 
-  /** @param {Function} callback Called without an argument, or with an error */
-  add(callback) {
-    this._queue.push(callback[kOwn] === true ? callback : new PendingWrite(callback));
+  /**
+   * @param {Function} callback Called with null or undefined, or with an error
+   * @param {Boolean} isCompressing Whether the bytes have to be compressed first
+   */
+  add(callback, isCompressing) {
+    this._queue.push(
+      callback[kOwn] === true ? callback : new PendingWrite(callback, isCompressing)
+    );
   }
 
   /**
@@ -71,10 +84,20 @@ class PendingWrites {
     }
   }
 
-  /** Calls all of them with an error, a tick later. */
-  fail() {
+  /**
+   * Calls all of them with an error, a tick later.
+   *
+   * @param {?Error} cause What ended the connection, null if it was closed on purpose
+   */
+  fail(cause) {
+    let error = cause;
     this._due = 0;
-    while (this._queue.length > 0) fail(this._queue.shift(), destroyedError());
+    while (this._queue.length > 0) {
+      const write = this._queue.shift();
+      // COMPAT(ws 8.23): what waits for a compression, and what is behind it, has no other cause.
+      if (write.isCompressing === true) error = new Error(CLOSED_WHILE_COMPRESSING);
+      fail(write, error || destroyedError());
+    }
   }
 }
 

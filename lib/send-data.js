@@ -53,12 +53,12 @@ function byteLengthOf(data) {
  * The payload of a ping or a pong.
  *
  * @param {*} data
- * @return {(String|Buffer)}
+ * @return {(String|Buffer|Blob)}
  * @throws {TypeError} As `toBuffer()`
  * @throws {RangeError} If it is longer than a control frame may be (RFC 6455, section 5.5)
  */
 function checkControlPayload(data) {
-  const payload = typeof data === 'string' ? data : toBuffer(data || EMPTY_BUFFER);
+  const payload = toPayload(data || EMPTY_BUFFER);
   if (byteLengthOf(payload) > LONGEST_CONTROL) {
     throw new RangeError(`The data size must not be greater than ${LONGEST_CONTROL} bytes`);
   }

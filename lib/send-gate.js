@@ -8,10 +8,10 @@
 
 const { Buffer } = require('buffer');
 
+const { CLOSED_WHILE_COMPRESSING } = require('./errors');
 const Queue = require('./queue');
 
 const CLOSED_WHILE_READING = 'The socket was closed while the blob was being read';
-const CLOSED_WHILE_COMPRESSING = 'The socket was closed while data was being compressed';
 
 /** What a gate waits for; ws's numbers. */
 const GATE_STATES = { OPEN: 0, DEFLATING: 1, READING_BLOB: 2 };
