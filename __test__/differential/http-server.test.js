@@ -8,6 +8,7 @@ const net = require('net');
 const { once } = require('events');
 
 const { libraries } = require('../support/libraries');
+const { freePort } = require('../support/ports');
 const { request } = require('../support/raw-peer');
 
 const PLAIN = 'GET /health HTTP/1.1\r\nHost: a\r\n\r\n';
@@ -298,9 +299,9 @@ test.each(['at once', 'in the callback', 'with connections'])(
   'the port is free: %s',
   async (when) => {
     const WebSocket = libraries.ferrows;
-    let previous = new WebSocket.Server({ port: 0, host: '127.0.0.1' });
+    const port = await freePort();
+    let previous = new WebSocket.Server({ port, host: '127.0.0.1' });
     await once(previous, 'listening');
-    const { port } = previous.address();
     for (let round = 0; round < 100; round++) {
       if (when === 'with connections') {
         const client = new WebSocket(`ws://127.0.0.1:${port}`);

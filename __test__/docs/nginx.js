@@ -15,7 +15,7 @@ const { spawn } = require('child_process');
 
 const WebSocket = require('../..');
 const { make } = require('../support/certificate');
-const { freePort } = require('./ports');
+const { freePort } = require('../support/ports');
 
 const PROGRAM =
   process.env.NGINX_PATH ||

@@ -16,7 +16,7 @@ const { spawn, spawnSync } = require('child_process');
 
 const { make } = require('../support/certificate');
 const { ROOT } = require('./blocks');
-const { freePort } = require('./ports');
+const { freePort } = require('../support/ports');
 
 const LIMIT = 50000;
 const DEPENDENTS = path.join(ROOT, '__test__', 'dependents');

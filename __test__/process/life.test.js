@@ -4,6 +4,7 @@ const { once } = require('events');
 
 const WebSocket = require('../..');
 const { ROOT, run } = require('../support/children');
+const { freePort } = require('../support/ports');
 
 /** A server here, for programs that are clients. */
 async function withServer(body) {
@@ -236,7 +237,8 @@ test('a terminated worker thread frees its port and its connections', async () =
     const body = ${JSON.stringify(`
       const WebSocket = require(${JSON.stringify(ROOT)});
       const { parentPort } = require('worker_threads');
-      const wss = new WebSocket.Server({ port: 0 }, () => parentPort.postMessage(wss.address().port));`)};
+      const wss = new WebSocket.Server({ port: ${await freePort()} }, () =>
+        parentPort.postMessage(wss.address().port));`)};
     const worker = new Worker(body, { eval: true });
     worker.on('message', (port) => {
       const client = new WebSocket('ws://127.0.0.1:' + port);
