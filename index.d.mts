@@ -26,6 +26,7 @@ export type {
   Events,
   FinishRequestCallback,
   FrameOptions,
+  HeartbeatOptions,
   MessageEvent,
   PerMessageDeflateOptions,
   RawData,

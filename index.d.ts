@@ -354,6 +354,8 @@ declare namespace WebSocket {
     clientTracking?: boolean | undefined;
     /** Chooses one of the subprotocols on offer. Default: the first. */
     handleProtocols?: (protocols: Set<string>, request: InstanceType<U>) => string | false;
+    /** Pings silent peers and terminates those that do not answer. Off by default. */
+    heartbeat?: HeartbeatOptions | false | null | undefined;
     /** The address to listen on. Default: all. */
     host?: string | undefined;
     /** Whether upgrades come through `handleUpgrade()` only. Default: false. */
@@ -376,6 +378,14 @@ declare namespace WebSocket {
       | undefined;
     /** The class of the connections. Default: `WebSocket`. */
     WebSocket?: T | undefined;
+  }
+
+  /** Times in milliseconds. */
+  interface HeartbeatOptions {
+    /** Silence after which a peer is pinged; 25 000 by default. */
+    interval?: number | undefined;
+    /** How long it may stay silent then before it is terminated; 20 000 by default. */
+    timeout?: number | undefined;
   }
 
   interface AddressInfo {

@@ -27,6 +27,7 @@ module.exports = {
   kOptions: Symbol('kOptions'),
   kRelease: Symbol('kRelease'),
   kTransport: Symbol('kTransport'),
+  kLimits: Symbol('kLimits'),
   kForOnEventAttribute: Symbol('kIsForOnEventAttribute'),
   kListener: Symbol('kListener'),
   kStatusCode: Symbol('status-code'),

@@ -4,13 +4,15 @@
 
 const { layout } = require('./bridge');
 const { compressionSettings } = require('./compression');
-const { PERMESSAGE_DEFLATE } = require('./constants');
+const { PERMESSAGE_DEFLATE, kLimits } = require('./constants');
 
 const {
   COMPRESSION_PASS_ON,
   SETTINGS_CLIENT,
   SETTINGS_COMPRESSION,
   SETTINGS_FLAGS,
+  SETTINGS_HEARTBEAT_INTERVAL,
+  SETTINGS_HEARTBEAT_TIMEOUT,
   SETTINGS_MAX_BUFFERED_CHUNKS,
   SETTINGS_MAX_FRAGMENTS,
   SETTINGS_MAX_PAYLOAD,
@@ -36,6 +38,7 @@ function settingsFor(options, isServer, extensions = {}) {
     words[SETTINGS_COMPRESSION] = word;
     words[SETTINGS_THRESHOLD] = threshold;
   }
+  if (options[kLimits] !== undefined) addLimits(words, options[kLimits]);
   return words;
 }
 
@@ -63,6 +66,14 @@ function decoderSettings(options, isServer) {
   if (!isServer) words[SETTINGS_FLAGS] |= SETTINGS_CLIENT;
   if (options.skipUTF8Validation) words[SETTINGS_FLAGS] |= SETTINGS_SKIP_UTF8_VALIDATION;
   return words;
+}
+
+/** What a server wants of its connections beyond what ws knows. */
+function addLimits(words, { heartbeat }) {
+  if (heartbeat !== null) {
+    words[SETTINGS_HEARTBEAT_INTERVAL] = heartbeat.interval;
+    words[SETTINGS_HEARTBEAT_TIMEOUT] = heartbeat.timeout;
+  }
 }
 
 /**

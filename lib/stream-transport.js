@@ -11,6 +11,7 @@
 const {
   EMPTY_BUFFER,
   NOOP,
+  kLimits,
   kOnConclude,
   kOnDisconnect,
   kOnEnd,
@@ -20,6 +21,7 @@ const {
   kOnSendError,
   kOnSocketError,
   kOnViolation,
+  kOptions,
   kWebSocket
 } = require('./constants');
 const Receiver = require('./receiver');
@@ -37,10 +39,14 @@ class StreamTransport {
   constructor(socket, head, options, isServer, extensions, receiver) {
     this.socket = socket;
     this.websocket = null;
+    /** Whether something has come since somebody looked. */
+    this.touched = false;
     this._head = head;
+    this._limits = null;
     this._onClose = null;
     this._onEnd = null;
     this._onData = (chunk) => {
+      this.touched = true;
       if (!this.receiver.write(chunk)) socket.pause();
     };
     this.receiver =
@@ -54,6 +60,8 @@ class StreamTransport {
     const { receiver, sender, socket } = this;
     this.websocket = websocket;
     receiver.binaryType = websocket.binaryType;
+    if (websocket._isServer) this._limits = websocket[kOptions][kLimits] || null;
+    if (this._limits !== null) this._limits.watch(this);
 
     receiver.on('message', (data, isBinary) => websocket.emit('message', data, isBinary));
     receiver.on('ping', (data) => websocket[kOnPing](data));
@@ -119,6 +127,7 @@ class StreamTransport {
       socket.removeListener('end', this._onEnd);
     }
     socket.removeListener('data', this._onData);
+    if (this._limits !== null) this._limits.forget(this);
     websocket[kOnDisconnect]();
 
     const { _readableState: readable } = socket;

@@ -11,6 +11,7 @@ const EventEmitter = require('events');
 const http = require('http');
 
 const NativeListener = require('./native-listener');
+const Limits = require('./limits');
 const PerMessageDeflate = require('./permessage-deflate');
 const WebSocket = require('./websocket');
 const extension = require('./extension');
@@ -22,6 +23,7 @@ const {
   EMPTY_BUFFER,
   NOOP,
   PERMESSAGE_DEFLATE,
+  kLimits,
   kOpen,
   kRelease
 } = require('./constants');
@@ -46,7 +48,8 @@ class WebSocketServer extends EventEmitter {
    *
    * @param {Object} options See `ServerOptions` in index.d.ts
    * @param {Function} [callback] A listener for 'listening', in port mode only
-   * @throws {TypeError} Unless exactly one of port, server and noServer is given
+   * @throws {TypeError|RangeError} Unless exactly one of port, server and noServer is given; on a limit that
+   *     is none
    */
   constructor(options, callback) {
     super();
@@ -79,6 +82,8 @@ class WebSocketServer extends EventEmitter {
         'One and only one of the "port", "server", or "noServer" options must be specified'
       );
     }
+    // Not enumerable: options stay what the user gave, with ws's defaults.
+    Object.defineProperty(options, kLimits, { value: new Limits(options) });
 
     if (options.port != null) {
       listen(this, options, callback);

@@ -20,6 +20,7 @@ const {
   PERMESSAGE_DEFLATE,
   READY_STATES,
   kFailed,
+  kLimits,
   kOnConclude,
   kOnDisconnect,
   kOnEnd,
@@ -196,6 +197,8 @@ class WebSocket extends EventEmitter {
    */
   setSocket(socket, head, options) {
     const target = targetOf(socket, head);
+    const limits = this._isServer ? this[kOptions][kLimits] : undefined;
+    if (limits !== undefined) options = { ...options, [kLimits]: limits };
     this[kOpen](target.accept('', options, this._extensions, this._isServer), options);
   }
 

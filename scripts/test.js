@@ -9,11 +9,16 @@ const { installPackages, requireTools, run, stop } = require('./run');
 
 const bin = (...parts) => [path.join('node_modules', ...parts)];
 
-const ON_BOTH_TRANSPORTS = ['api', 'differential', 'interop', 'robustness', 'stream'].map(
-  (folder) => `__test__/${folder}/`
-);
+const ON_BOTH_TRANSPORTS = [
+  'api',
+  'differential',
+  'interop',
+  'operations',
+  'robustness',
+  'stream'
+].map((folder) => `__test__/${folder}/`);
 
-const WITH_EITHER_DRIVER = ['api', 'differential', 'robustness', 'process'].map(
+const WITH_EITHER_DRIVER = ['api', 'differential', 'operations', 'robustness', 'process'].map(
   (folder) => `__test__/${folder}/`
 );
 

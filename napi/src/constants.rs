@@ -113,6 +113,8 @@ pub fn constants() -> Vec<Constant> {
         settings::FLAGS => "SETTINGS_FLAGS",
         settings::COMPRESSION => "SETTINGS_COMPRESSION",
         settings::THRESHOLD => "SETTINGS_THRESHOLD",
+        settings::HEARTBEAT_INTERVAL => "SETTINGS_HEARTBEAT_INTERVAL",
+        settings::HEARTBEAT_TIMEOUT => "SETTINGS_HEARTBEAT_TIMEOUT",
         settings::CLIENT => "SETTINGS_CLIENT",
         settings::SKIP_UTF8_VALIDATION => "SETTINGS_SKIP_UTF8_VALIDATION",
         compression::ON => "COMPRESSION_ON",

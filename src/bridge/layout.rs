@@ -144,7 +144,7 @@ pub mod flag {
 /// The settings words at the head of an ACCEPT payload and in an adoption.
 pub mod settings {
     /// Words in the block.
-    pub const WORDS: usize = 6;
+    pub const WORDS: usize = 8;
     /// Largest message in bytes, 0 for no limit.
     pub const MAX_PAYLOAD: usize = 0;
     /// Most fragments in a message, 0 for no limit.
@@ -157,6 +157,10 @@ pub mod settings {
     pub const COMPRESSION: usize = 4;
     /// Bytes below which messages go out uncompressed where the context is not taken over.
     pub const THRESHOLD: usize = 5;
+    /// Milliseconds of silence after which the peer is pinged, 0 for never.
+    pub const HEARTBEAT_INTERVAL: usize = 6;
+    /// Milliseconds that it may take to answer.
+    pub const HEARTBEAT_TIMEOUT: usize = 7;
     /// Flag: we are the client.
     pub const CLIENT: u32 = 1;
     /// Flag: text is not checked.

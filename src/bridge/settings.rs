@@ -2,6 +2,8 @@
 //!
 //! Owns: the reading of settings words ([`settings`]). Runs on: any.
 
+use std::time::Duration;
+
 use super::layout::{compression, settings};
 use crate::protocol::{Compression, Config, DeflateOptions, InflateOptions, Role};
 
@@ -12,6 +14,17 @@ pub struct Settings {
     pub decoder: Config,
     /// How messages are compressed, if they may be.
     pub deflate: Option<DeflateOptions>,
+    /// How the peer is asked whether it is there, if it is.
+    pub heartbeat: Option<HeartbeatOptions>,
+}
+
+/// When a silent peer is pinged, and when it is given up.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct HeartbeatOptions {
+    /// Silence before a ping.
+    pub interval: Duration,
+    /// How long the answer may take.
+    pub timeout: Duration,
 }
 
 impl Settings {
@@ -50,6 +63,14 @@ impl Settings {
                 strategy: field(compression::STRATEGY),
                 threshold: words[settings::THRESHOLD],
             }),
+            heartbeat: (words[settings::HEARTBEAT_INTERVAL] > 0).then(|| HeartbeatOptions {
+                interval: milliseconds(words[settings::HEARTBEAT_INTERVAL]),
+                timeout: milliseconds(words[settings::HEARTBEAT_TIMEOUT]),
+            }),
         }
     }
+}
+
+fn milliseconds(count: u32) -> Duration {
+    Duration::from_millis(count.into())
 }

@@ -439,9 +439,12 @@ impl Seat {
 
     /// Runs commands on the JavaScript thread, outside of a turn.
     fn at_once(&self, held: &mut Held, act: impl FnOnce(&mut Reactor<System>)) -> Turn {
+        let before = held.reactor.next_deadline();
         let turn = self.with(held, INLINE, act);
-        // The worker does not know what this left to do.
-        if turn.backlog || self.driver() == Driver::Worker {
+        let after = held.reactor.next_deadline();
+        let sooner = after.is_some_and(|due| before.is_none_or(|known| due < known));
+        // Whoever drives does not know what this left to do.
+        if turn.backlog || sooner || self.driver() == Driver::Worker {
             self.wake();
         }
         turn

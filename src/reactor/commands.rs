@@ -137,12 +137,19 @@ impl<N: Network> Reactor<N> {
             counts,
             ..
         } = *pending;
-        let mut connection = Box::new(Connection::new(id, token, socket, settings));
+        let mut connection = Box::new(Connection::new(
+            id,
+            token,
+            socket,
+            settings,
+            self.resources.now,
+        ));
         connection.set_counts(counts);
         if paused {
             connection.pause();
         }
         *entry = Entry::Open(connection);
+        self.start_beating(token);
         self.on_connection(token, |connection, resources| {
             connection.begin(response, &mut rest, resources);
             connection.handle(news, resources)

@@ -13,10 +13,11 @@
 //! ```
 
 use std::io;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use super::compression::Streams;
 use super::extract::Extract;
+use super::heartbeat::{Beat, Heartbeat};
 use super::inbound::Inbound;
 use super::network::{Ready, Socket};
 use super::outbound::Outbound;
@@ -24,6 +25,7 @@ use super::outgoing::{CLOSE_OPCODE, FrameStart, Outgoing};
 use super::resources::Resources;
 use super::slots::Counts;
 use super::staging::Staging;
+use super::timers::TimerKey;
 use crate::bridge::Settings;
 use crate::bridge::SlotId;
 use crate::bridge::layout::event;
@@ -51,13 +53,20 @@ pub(crate) struct Connection<S> {
     outbound: Outbound,
     streams: Streams,
     client: bool,
+    heartbeat: Option<Box<Heartbeat>>,
     /// Listed in [`Resources::long_jobs`].
     has_job: bool,
 }
 
 impl<S: Socket> Connection<S> {
     /// Puts a socket to work that is registered with `token`.
-    pub(crate) fn new(id: SlotId, token: usize, socket: S, settings: Settings) -> Self {
+    pub(crate) fn new(
+        id: SlotId,
+        token: usize,
+        socket: S,
+        settings: Settings,
+        now: Instant,
+    ) -> Self {
         // JavaScript may want the fragments of a message that is on its way already.
         let config = Config {
             track_fragments: true,
@@ -70,6 +79,9 @@ impl<S: Socket> Connection<S> {
             outbound: Outbound::new(id, token),
             streams: Streams::new(settings.deflate),
             client: settings.decoder.role == Role::Client,
+            heartbeat: settings
+                .heartbeat
+                .map(|options| Box::new(Heartbeat::new(options, now))),
             has_job: false,
         }
     }
@@ -99,6 +111,10 @@ impl<S: Socket> Connection<S> {
     /// Handles news about the socket.
     pub(crate) fn handle(&mut self, news: Ready, resources: &mut Resources) -> Result<(), Gone> {
         self.inbound.note(news);
+        // Room that the kernel makes tells of the peer, too: it has acknowledged something.
+        if let Some(heartbeat) = &mut self.heartbeat {
+            heartbeat.note(resources.now);
+        }
         if news.writable {
             self.outbound.unblock();
             self.flush(resources)?;
@@ -177,10 +193,47 @@ impl<S: Socket> Connection<S> {
         ack: bool,
         resources: &mut Resources,
     ) {
+        if frame.opcode == CLOSE_OPCODE {
+            self.stop_beating();
+        }
         let (socket, streams) = (&self.socket, &mut self.streams);
         self.outbound
             .frame(socket, streams, frame, payload, ack, resources);
         self.list_job(resources);
+    }
+
+    pub(crate) fn heartbeat(&mut self) -> Option<&mut Heartbeat> {
+        self.heartbeat.as_deref_mut()
+    }
+
+    fn stop_beating(&mut self) {
+        if let Some(heartbeat) = &mut self.heartbeat {
+            heartbeat.stop();
+        }
+    }
+
+    /// The deadline of the heartbeat.
+    pub(crate) fn beats_at(&self) -> Option<TimerKey> {
+        self.heartbeat.as_ref()?.timer
+    }
+
+    /// The deadline of the heartbeat has come. When the next one does.
+    pub(crate) fn beat(&mut self, resources: &mut Resources) -> Result<Option<Instant>, Gone> {
+        let unread = self.inbound.has_unread();
+        let Some(heartbeat) = &mut self.heartbeat else {
+            return Ok(None);
+        };
+        heartbeat.timer = None;
+        match heartbeat.beat(resources.now, unread) {
+            Beat::Wait(deadline) => Ok(Some(deadline)),
+            Beat::Nothing => Ok(None),
+            Beat::Ping(deadline) => {
+                let mask = self.client.then(|| resources.masks.next());
+                self.outbound.ping(&self.socket, mask, resources);
+                Ok(Some(deadline))
+            }
+            Beat::Over => Err(Gone(0)),
+        }
     }
 
     /// Notes whether compressed streams were used. `true` if they are to be watched from now on.
@@ -197,6 +250,7 @@ impl<S: Socket> Connection<S> {
 
     /// Finishes our side when all is written; `close` then closes the socket, too.
     pub(crate) fn end(&mut self, close: bool, resources: &mut Resources) {
+        self.stop_beating();
         self.outbound.end(close, resources);
     }
 

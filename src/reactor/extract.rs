@@ -48,7 +48,12 @@ impl<N: Network> Reactor<N> {
         self.on_connection(token, |connection, resources| connection.flush(resources));
         self.slots.token(id)?;
         let mut extract = match self.entries.try_remove(token)? {
-            Entry::Open(connection) => connection.into_extract(ahead, &mut self.resources),
+            Entry::Open(connection) => {
+                if let Some(timer) = connection.beats_at() {
+                    self.timers.cancel(timer);
+                }
+                connection.into_extract(ahead, &mut self.resources)
+            }
             Entry::Pending(pending) => Extract {
                 socket: pending.socket,
                 decoder: None,

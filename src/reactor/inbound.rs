@@ -85,6 +85,11 @@ impl Inbound {
         self.ended
     }
 
+    /// Whether something of the peer's waits to be read.
+    pub(crate) fn has_unread(&self) -> bool {
+        self.readable && !self.ended
+    }
+
     pub(crate) fn note(&mut self, news: Ready) {
         self.readable |= news.readable || news.read_closed || news.error;
         self.end_told |= news.read_closed || news.error;

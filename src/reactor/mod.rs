@@ -18,6 +18,7 @@ mod commands;
 mod compression;
 mod connection;
 mod extract;
+mod heartbeat;
 mod inbound;
 mod listener;
 #[cfg(test)]
@@ -108,6 +109,8 @@ enum Due {
     Accept(usize),
     /// Streams of silent connections give their memory back, and so do spares.
     Park,
+    /// A connection whose peer may have been silent for long.
+    Beat(usize),
 }
 
 /// All sockets that one lane knows.
@@ -181,9 +184,10 @@ impl<N: Network> Reactor<N> {
         self.network.register(&mut socket, token)?;
         // ws disables Nagle's algorithm on every socket.
         socket.set_no_delay(true);
-        let connection = Connection::new(id, token, socket, settings);
+        let connection = Connection::new(id, token, socket, settings, self.resources.now);
         self.entries.insert(Entry::Open(Box::new(connection)));
         self.slots.set_token(id, Some(token));
+        self.start_beating(token);
         self.on_connection(token, |connection, resources| {
             connection.begin(preface, initial, resources);
             Ok(())
@@ -392,6 +396,9 @@ impl<N: Network> Reactor<N> {
             Some(Entry::Open(connection)) => {
                 if self.inflating == Some(token) {
                     self.inflating = None;
+                }
+                if let Some(timer) = connection.beats_at() {
+                    self.timers.cancel(timer);
                 }
                 connection.finish(&mut self.resources);
             }

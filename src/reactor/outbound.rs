@@ -10,7 +10,7 @@ use std::io::{self, IoSlice};
 use super::compression::Streams;
 use super::connection::Gone;
 use super::network::Socket;
-use super::outgoing::{FrameStart, Outgoing};
+use super::outgoing::{FrameStart, Outgoing, PING_OPCODE};
 use super::resources::{Again, Resources};
 use super::write_queue::WriteQueue;
 use crate::bridge::layout::event;
@@ -153,6 +153,26 @@ impl Outbound {
                 behind: VecDeque::new(),
             }));
         }
+    }
+
+    /// Queues a ping of our own, in front of what is being compressed: JavaScript knows nothing of it.
+    pub(crate) fn ping(
+        &mut self,
+        socket: &impl Socket,
+        mask: Option<[u8; 4]>,
+        resources: &mut Resources,
+    ) {
+        let frame = FrameStart {
+            fin: true,
+            rsv1: false,
+            opcode: PING_OPCODE,
+            mask,
+            compress: false,
+        };
+        let length = frame.wire_length(0);
+        self.written -= length;
+        self.saved -= length;
+        self.encode(socket, frame, Outgoing::Inline(&[]), false, resources);
     }
 
     /// Goes on compressing. `false` while there is something left.

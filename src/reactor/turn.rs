@@ -106,6 +106,7 @@ impl<N: Network> Reactor<N> {
                 Due::Visitor(token) => self.visit(token, Visitor::expire),
                 Due::Accept(token) => self.accept(token, true),
                 Due::Park => self.park(),
+                Due::Beat(token) => self.beat(token),
             }
         }
         self.compress();
@@ -302,6 +303,30 @@ impl<N: Network> Reactor<N> {
             matches!(self.entries.get(*token), Some(Entry::Open(connection))
                 if connection.waits_to_inflate(staging))
         })
+    }
+
+    /// Begins to look whether a connection's peer is there, if that is wanted.
+    pub(super) fn start_beating(&mut self, token: usize) {
+        if let Some(Entry::Open(connection)) = self.entries.get_mut(token)
+            && let Some(heartbeat) = connection.heartbeat()
+        {
+            let deadline = heartbeat.first_deadline();
+            heartbeat.timer = Some(self.timers.add(deadline, Due::Beat(token)));
+        }
+    }
+
+    fn beat(&mut self, token: usize) {
+        let mut next = None;
+        self.on_connection(token, |connection, resources| {
+            next = connection.beat(resources)?;
+            Ok(())
+        });
+        if let Some(deadline) = next
+            && let Some(Entry::Open(connection)) = self.entries.get_mut(token)
+            && let Some(heartbeat) = connection.heartbeat()
+        {
+            heartbeat.timer = Some(self.timers.add(deadline, Due::Beat(token)));
+        }
     }
 
     /// Looks after a connection's compressed streams from now on.

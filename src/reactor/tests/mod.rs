@@ -11,6 +11,7 @@ mod endings;
 mod exchange;
 mod extraction;
 mod fairness;
+mod heartbeat;
 mod listening;
 
 use std::collections::VecDeque;
@@ -70,6 +71,13 @@ impl Side {
         let mut words = [0; settings::WORDS];
         words[settings::FLAGS] = flags;
         words[settings::COMPRESSION] = packed;
+        self.adopt_with(socket, words)
+    }
+
+    /// The same with all that settings say.
+    fn adopt_with(&mut self, socket: MemorySocket, words: [u32; settings::WORDS]) -> SlotId {
+        // The time of what was done last.
+        self.reactor.begin_turn(self.now, self.limits);
         let id = self.reactor.reserve();
         let settings = Settings::from_words(words);
         self.reactor
