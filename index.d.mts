@@ -20,6 +20,8 @@ export type {
   ClientOptions,
   CloseEvent,
   Data,
+  DrainOptions,
+  DrainResult,
   ErrorEvent,
   Event,
   EventListenerOptions,

@@ -354,6 +354,8 @@ declare namespace WebSocket {
     clientTracking?: boolean | undefined;
     /** Chooses one of the subprotocols on offer. Default: the first. */
     handleProtocols?: (protocols: Set<string>, request: InstanceType<U>) => string | false;
+    /** Further upgrades are refused with 503. No limit by default. */
+    maxConnections?: number | false | null | undefined;
     /** Pings silent peers and terminates those that do not answer. Off by default. */
     heartbeat?: HeartbeatOptions | false | null | undefined;
     /** The address to listen on. Default: all. */
@@ -386,6 +388,23 @@ declare namespace WebSocket {
     interval?: number | undefined;
     /** How long it may stay silent then before it is terminated; 20 000 by default. */
     timeout?: number | undefined;
+  }
+
+  interface DrainOptions {
+    /** Of the close frames; 1001 by default. */
+    code?: number | undefined;
+    reason?: string | Uint8Array | undefined;
+    /** Milliseconds over which the close frames are spread; 0 by default. */
+    jitter?: number | undefined;
+    /** Seconds that `Retry-After` names to who is refused; `jitter` and `timeout` by default. */
+    retryAfter?: number | undefined;
+    /** Milliseconds after `jitter` until what is left is terminated; 10 000 by default. */
+    timeout?: number | undefined;
+  }
+  interface DrainResult {
+    /** Connections that ended in time. */
+    closed: number;
+    terminated: number;
   }
 
   interface AddressInfo {
@@ -474,6 +493,8 @@ declare namespace WebSocket {
     address(): AddressInfo | string | null;
     /** Stops accepting connections; those that are open stay open. */
     close(callback?: (error?: Error) => void): void;
+    /** Refuses upgrades from now on, closes all connections, and resolves when none is left. */
+    drain(options?: DrainOptions): Promise<DrainResult>;
     /** Answers an upgrade request. */
     handleUpgrade(
       request: InstanceType<U>,

@@ -13,8 +13,8 @@ const { checkInteger, checkObject } = require('./option-checks');
 // As engine.io's; below the 60 s after which common proxies cut silent connections.
 const HEARTBEAT_INTERVAL = 25000;
 const HEARTBEAT_TIMEOUT = 20000;
-// What setTimeout() takes.
-const MOST_MILLISECONDS = 2 ** 31 - 1;
+// Counts and milliseconds: what a timer takes.
+const MOST = 2 ** 31 - 1;
 
 class Limits {
   /**
@@ -24,6 +24,8 @@ class Limits {
   constructor(options) {
     /** @type {?{interval: Number, timeout: Number}} In milliseconds */
     this.heartbeat = readHeartbeat(options.heartbeat);
+    /** How many connections may be open at a time. */
+    this.maxConnections = readCount('maxConnections', options.maxConnections);
     this._heartbeats = null;
   }
 
@@ -44,12 +46,16 @@ function isOff(value) {
   return value === undefined || value === null || value === false;
 }
 
+function readCount(name, given) {
+  return isOff(given) ? Infinity : checkInteger(name, given, 1, MOST);
+}
+
 function readHeartbeat(given) {
   if (isOff(given)) return null;
   const fields = { interval: HEARTBEAT_INTERVAL, timeout: HEARTBEAT_TIMEOUT };
   const heartbeat = checkObject('heartbeat', given, fields);
   for (const name of Object.keys(fields)) {
-    checkInteger(`heartbeat.${name}`, heartbeat[name], 1, MOST_MILLISECONDS);
+    checkInteger(`heartbeat.${name}`, heartbeat[name], 1, MOST);
   }
   return heartbeat;
 }

@@ -27,6 +27,7 @@ const {
   kOpen,
   kRelease
 } = require('./constants');
+const { Drain, readDrain } = require('./drain');
 const { suitsListener } = require('./port');
 const { socketOptions } = require('./settings');
 const { forced } = require('./transports');
@@ -35,9 +36,11 @@ const { NativeTarget, targetOf } = require('./upgrade-target');
 const KEY = /^[+/0-9A-Za-z]{22}==$/;
 const [RUNNING, CLOSING, CLOSED] = [0, 1, 2];
 const { hasOwnProperty } = Object.prototype;
-const { setSocket } = WebSocket.prototype;
+const { close, setSocket, terminate } = WebSocket.prototype;
 
 // The names with an underscore are ws's. What else there is has no name that a user could hit.
+const kConnections = Symbol('kConnections');
+const kDrain = Symbol('kDrain');
 const kForget = Symbol('kForget');
 const kListener = Symbol('kListener');
 
@@ -99,7 +102,12 @@ class WebSocketServer extends EventEmitter {
     }
     this.options = options;
     this._state = RUNNING;
+    // `clients` is the user's, who may ask for none, or take some out.
+    this[kConnections] = new Set();
+    this[kDrain] = null;
     this[kForget] = (websocket) => {
+      this[kConnections].delete(websocket);
+      if (this[kDrain] !== null) this[kDrain].onClosed(websocket);
       if (!this.clients) return;
       this.clients.delete(websocket);
       if (this._shouldEmitClose && this.clients.size === 0) process.nextTick(emitClose, this);
@@ -152,6 +160,27 @@ class WebSocketServer extends EventEmitter {
     } else {
       process.nextTick(emitClose, this);
     }
+  }
+
+  /**
+   * Empties the server: from now on upgrades are refused with 503, and the connections are closed,
+   * spread over a while, and at last terminated. What listens goes on listening until `close()`.
+   *
+   * @param {{code: Number, jitter: Number, reason: String, retryAfter: Number, timeout: Number}}
+   *     [options] Those of the first call count
+   * @return {Promise<{closed: Number, terminated: Number}>} Resolved when no connection is left;
+   *     rejected with a TypeError or RangeError on an option that is none
+   */
+  async drain(options) {
+    const read = readDrain(options);
+    if (this[kDrain] === null) {
+      this[kDrain] = new Drain(this[kConnections], read, {
+        close: (websocket) => close.call(websocket, read.code, read.reason),
+        terminate: (websocket) => terminate.call(websocket)
+      });
+      this[kDrain].begin();
+    }
+    return this[kDrain].done;
   }
 
   /**
@@ -329,6 +358,7 @@ function negotiate(wss, request, target, accept) {
     return refuse(400, 'Missing or invalid Sec-WebSocket-Version header', supported);
   }
   if (!wss.shouldHandle(request)) return target.refuse(400);
+  if (refuseForNow(wss, target)) return;
 
   let protocols = new Set();
   const offered = headers['sec-websocket-protocol'];
@@ -381,6 +411,18 @@ function acceptExtensions({ maxPayload, perMessageDeflate }, header, target) {
   return extensions;
 }
 
+/** Refuses an upgrade that there is no room for, or not any more. Asked again after verifyClient. */
+function refuseForNow(wss, target) {
+  const { [kConnections]: connections, [kDrain]: drain } = wss;
+  if (drain !== null) {
+    target.refuse(503, undefined, { 'Retry-After': drain.retryAfter });
+    return true;
+  }
+  if (connections.size < wss.options[kLimits].maxConnections) return false;
+  target.refuse(503);
+  return true;
+}
+
 function refuseClient(wss, request, target, code, message, extra) {
   if (wss.listenerCount('wsClientError') === 0) {
     target.refuse(code, message, extra);
@@ -406,6 +448,7 @@ function complete(wss, extensions, key, protocols, request, target, callback) {
     target.refuse(503);
     return;
   }
+  if (refuseForNow(wss, target)) return;
 
   const lines = [
     'HTTP/1.1 101 Switching Protocols',
@@ -438,10 +481,9 @@ function complete(wss, extensions, key, protocols, request, target, callback) {
     target.answer(response);
     websocket.setSocket(target.socket, target.head, socketOptions(wss.options));
   }
-  if (wss.clients) {
-    wss.clients.add(websocket);
-    websocket[kRelease] = wss[kForget];
-  }
+  wss[kConnections].add(websocket);
+  websocket[kRelease] = wss[kForget];
+  if (wss.clients) wss.clients.add(websocket);
   callback(websocket, request);
 }
 

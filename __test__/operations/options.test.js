@@ -17,7 +17,10 @@ const wrong = [
   ['heartbeat', { interval: 2 ** 31 }, RangeError],
   ['heartbeat', { interval: 1.5 }, RangeError],
   ['heartbeat', { timeout: NaN }, RangeError],
-  ['heartbeat', { timeout: null }, TypeError]
+  ['heartbeat', { timeout: null }, TypeError],
+  ['maxConnections', 0, RangeError],
+  ['maxConnections', Infinity, RangeError],
+  ['maxConnections', '10', TypeError]
 ];
 
 describe.each(wrong)('%s: %p', (name, value, Class) => {
