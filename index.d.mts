@@ -29,6 +29,7 @@ export type {
   FinishRequestCallback,
   FrameOptions,
   HeartbeatOptions,
+  InboundLimitOptions,
   MessageEvent,
   PerMessageDeflateOptions,
   RawData,

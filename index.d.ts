@@ -354,6 +354,8 @@ declare namespace WebSocket {
     clientTracking?: boolean | undefined;
     /** Chooses one of the subprotocols on offer. Default: the first. */
     handleProtocols?: (protocols: Set<string>, request: InstanceType<U>) => string | false;
+    /** What is taken of one peer in a second. No limit by default. */
+    inboundLimit?: InboundLimitOptions | false | null | undefined;
     /** Further upgrades are refused with 503. No limit by default. */
     maxConnections?: number | false | null | undefined;
     /** Pings silent peers and terminates those that do not answer. Off by default. */
@@ -388,6 +390,16 @@ declare namespace WebSocket {
     interval?: number | undefined;
     /** How long it may stay silent then before it is terminated; 20 000 by default. */
     timeout?: number | undefined;
+  }
+
+  /** At least one of the two has to be limited. */
+  interface InboundLimitOptions {
+    /** Messages, pings and pongs a second; 0, the default, is no limit. */
+    messages?: number | undefined;
+    /** Bytes a second, as they are on the wire; 0, the default, is no limit. */
+    bytes?: number | undefined;
+    /** Whether a peer that sends more is read more slowly (the default), or left with 1008. */
+    action?: 'pause' | 'close' | undefined;
   }
 
   interface DrainOptions {

@@ -17,6 +17,7 @@ module.exports = {
   kOnDisconnect: Symbol('kOnDisconnect'),
   kOnEnd: Symbol('kOnEnd'),
   kOnGone: Symbol('kOnGone'),
+  kOnLimited: Symbol('kOnLimited'),
   kOnMessage: Symbol('kOnMessage'),
   kOnPing: Symbol('kOnPing'),
   kOnPong: Symbol('kOnPong'),

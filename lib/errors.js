@@ -81,6 +81,20 @@ function systemError(errno, syscall) {
 }
 
 /**
+ * The error for a peer that sent more in a second than it may.
+ *
+ * @param {Number} which 1 for messages, 2 for bytes
+ * @return {RangeError}
+ */
+function limitError(which) {
+  const error = new RangeError(
+    `Inbound limit exceeded: too many ${which === 1 ? 'messages' : 'bytes'}`
+  );
+  error.code = 'FERROWS_ERR_INBOUND_LIMIT';
+  return error;
+}
+
+/**
  * The error for bytes that will never be written.
  *
  * @return {Error}
@@ -98,6 +112,7 @@ module.exports = {
   destroyedError,
   errorOfCode,
   grammarError,
+  limitError,
   listenError,
   systemError,
   violationError

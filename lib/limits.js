@@ -7,8 +7,10 @@
 
 'use strict';
 
+const HeldReceivers = require('./held-receivers');
 const Heartbeats = require('./heartbeats');
-const { checkInteger, checkObject } = require('./option-checks');
+const Throttle = require('./throttle');
+const { checkChoice, checkInteger, checkObject, invalidValue } = require('./option-checks');
 
 // As engine.io's; below the 60 s after which common proxies cut silent connections.
 const HEARTBEAT_INTERVAL = 25000;
@@ -26,7 +28,15 @@ class Limits {
     this.heartbeat = readHeartbeat(options.heartbeat);
     /** How many connections may be open at a time. */
     this.maxConnections = readCount('maxConnections', options.maxConnections);
+    /** @type {?{messages: Number, bytes: Number, action: String}} A second; 0 is no limit */
+    this.inboundLimit = readInboundLimit(options.inboundLimit);
     this._heartbeats = null;
+    this._held = null;
+  }
+
+  /** What counts what comes on a connection that stays with Node, or null. */
+  makeThrottle() {
+    return this.inboundLimit === null ? null : new Throttle(this.inboundLimit);
   }
 
   /** Looks after a connection that stays with Node. */
@@ -36,9 +46,16 @@ class Limits {
     this._heartbeats.add(transport);
   }
 
+  /** Lets the receiver of such a connection go on at a time. */
+  releaseAt(transport, time) {
+    if (this._held === null) this._held = new HeldReceivers();
+    this._held.releaseAt(transport, time);
+  }
+
   /** Such a connection is over. */
   forget(transport) {
     if (this._heartbeats !== null) this._heartbeats.remove(transport);
+    if (this._held !== null) this._held.forget(transport);
   }
 }
 
@@ -58,6 +75,18 @@ function readHeartbeat(given) {
     checkInteger(`heartbeat.${name}`, heartbeat[name], 1, MOST);
   }
   return heartbeat;
+}
+
+function readInboundLimit(given) {
+  if (isOff(given)) return null;
+  const limit = checkObject('inboundLimit', given, { messages: 0, bytes: 0, action: 'pause' });
+  checkInteger('inboundLimit.messages', limit.messages, 0, MOST);
+  checkInteger('inboundLimit.bytes', limit.bytes, 0, MOST);
+  checkChoice('inboundLimit.action', limit.action, ['pause', 'close']);
+  if (limit.messages === 0 && limit.bytes === 0) {
+    throw invalidValue('inboundLimit', 'must limit "messages" or "bytes"');
+  }
+  return limit;
 }
 
 module.exports = Limits;

@@ -9,7 +9,14 @@
 
 const bridge = require('./bridge');
 const { Arriving, LARGE } = require('./bridge/arriving');
-const { kOnConclude, kOnMessage, kOnPing, kOnPong, kOnViolation } = require('./constants');
+const {
+  kOnConclude,
+  kOnLimited,
+  kOnMessage,
+  kOnPing,
+  kOnPong,
+  kOnViolation
+} = require('./constants');
 const { violationError } = require('./errors');
 const HeldEvents = require('./held-events');
 const { ReceiverStandIn } = require('./native-stand-ins');
@@ -20,6 +27,7 @@ const {
   EVENT_EXTRACTED,
   EVENT_FRAGMENTS,
   EVENT_GONE,
+  EVENT_LIMITED,
   EVENT_MESSAGE,
   EVENT_PING,
   EVENT_PONG,
@@ -154,6 +162,8 @@ class NativeInbound {
       websocket[kOnConclude](aux, data);
     } else if (tag === EVENT_VIOLATION) {
       websocket[kOnViolation](violationError(aux, data));
+    } else if (tag === EVENT_LIMITED) {
+      websocket[kOnLimited](aux);
     }
   }
 }

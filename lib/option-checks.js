@@ -72,4 +72,13 @@ function checkChoice(name, value, choices) {
   throw failed(TypeError, 'ERR_INVALID_ARG_VALUE', text);
 }
 
-module.exports = { checkChoice, checkInteger, checkObject };
+/**
+ * @param {String} name
+ * @param {String} text What is wrong
+ * @return {TypeError}
+ */
+function invalidValue(name, text) {
+  return failed(TypeError, 'ERR_INVALID_ARG_VALUE', `The "${name}" option ${text}`);
+}
+
+module.exports = { checkChoice, checkInteger, checkObject, invalidValue };

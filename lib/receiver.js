@@ -84,6 +84,7 @@ class Receiver extends Writable {
     this._more = false;
     this._done = null;
     this._ended = false;
+    this._held = false;
     this.binaryType = binaryType || BINARY_TYPES[0];
   }
 
@@ -112,6 +113,17 @@ class Receiver extends Writable {
     return this._isInflating ? INFLATING : 0;
   }
 
+  /** No event is emitted until `release()`, and so no chunk after this one taken. */
+  hold() {
+    this._held = true;
+  }
+
+  release() {
+    if (!this._held) return;
+    this._held = false;
+    resume(this);
+  }
+
   _write(chunk, encoding, callback) {
     if (this._ended) {
       callback();
@@ -134,7 +146,7 @@ class Receiver extends Writable {
   _emitEvents() {
     let threw = true;
     try {
-      while (this._cursor < this._end || this._more) {
+      while (!this._held && (this._cursor < this._end || this._more)) {
         if (this._cursor === this._end) this._take(this._codec.next(this._heads));
         else if (!this._emitNext()) break;
       }
@@ -143,7 +155,7 @@ class Receiver extends Writable {
       // What a listener throws goes to whoever wrote; the rest is emitted in a fresh turn.
       if (threw) setImmediate(resume, this);
     }
-    const isDone = this._cursor === this._end && !this._isInflating;
+    const isDone = this._cursor === this._end && !this._more && !this._isInflating;
     if (isDone && this._heads !== null) this._finishChunk(null);
   }
 

@@ -13,6 +13,9 @@ const {
   SETTINGS_FLAGS,
   SETTINGS_HEARTBEAT_INTERVAL,
   SETTINGS_HEARTBEAT_TIMEOUT,
+  SETTINGS_INBOUND_BYTES,
+  SETTINGS_INBOUND_CLOSES,
+  SETTINGS_INBOUND_MESSAGES,
   SETTINGS_MAX_BUFFERED_CHUNKS,
   SETTINGS_MAX_FRAGMENTS,
   SETTINGS_MAX_PAYLOAD,
@@ -69,10 +72,15 @@ function decoderSettings(options, isServer) {
 }
 
 /** What a server wants of its connections beyond what ws knows. */
-function addLimits(words, { heartbeat }) {
+function addLimits(words, { heartbeat, inboundLimit }) {
   if (heartbeat !== null) {
     words[SETTINGS_HEARTBEAT_INTERVAL] = heartbeat.interval;
     words[SETTINGS_HEARTBEAT_TIMEOUT] = heartbeat.timeout;
+  }
+  if (inboundLimit !== null) {
+    words[SETTINGS_INBOUND_MESSAGES] = inboundLimit.messages;
+    words[SETTINGS_INBOUND_BYTES] = inboundLimit.bytes;
+    if (inboundLimit.action === 'close') words[SETTINGS_FLAGS] |= SETTINGS_INBOUND_CLOSES;
   }
 }
 

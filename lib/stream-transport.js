@@ -16,6 +16,7 @@ const {
   kOnDisconnect,
   kOnEnd,
   kOnGone,
+  kOnLimited,
   kOnPing,
   kOnPong,
   kOnSendError,
@@ -43,10 +44,14 @@ class StreamTransport {
     this.touched = false;
     this._head = head;
     this._limits = null;
+    this._throttle = null;
+    this._isLimited = false;
+    this._isOver = false;
     this._onClose = null;
     this._onEnd = null;
     this._onData = (chunk) => {
       this.touched = true;
+      if (this._throttle !== null && !this._takes(chunk.length)) return;
       if (!this.receiver.write(chunk)) socket.pause();
     };
     this.receiver =
@@ -61,18 +66,27 @@ class StreamTransport {
     this.websocket = websocket;
     receiver.binaryType = websocket.binaryType;
     if (websocket._isServer) this._limits = websocket[kOptions][kLimits] || null;
-    if (this._limits !== null) this._limits.watch(this);
+    if (this._limits !== null) {
+      this._limits.watch(this);
+      this._throttle = this._limits.makeThrottle();
+    }
 
-    receiver.on('message', (data, isBinary) => websocket.emit('message', data, isBinary));
-    receiver.on('ping', (data) => websocket[kOnPing](data));
-    receiver.on('pong', (data) => websocket[kOnPong](data));
+    receiver.on('message', (data, isBinary) => {
+      if (this._admits()) websocket.emit('message', data, isBinary);
+    });
+    receiver.on('ping', (data) => {
+      if (this._admits()) websocket[kOnPing](data);
+    });
+    receiver.on('pong', (data) => {
+      if (this._admits()) websocket[kOnPong](data);
+    });
     receiver.on('conclude', (code, reason) => {
       this._stopListening();
-      websocket[kOnConclude](code, reason);
+      if (!this._isLimited) websocket[kOnConclude](code, reason);
     });
     receiver.on('error', (error) => {
       this._stopListening();
-      websocket[kOnViolation](error);
+      if (!this._isLimited) websocket[kOnViolation](error);
     });
     receiver.on('drain', () => {
       if (!websocket.isPaused) socket.resume();
@@ -106,6 +120,39 @@ class StreamTransport {
     socket[kWebSocket] = websocket;
   }
 
+  /** Counts bytes that came. `false` if nothing that the peer sends counts any more. */
+  _takes(length) {
+    if (this._isLimited) return false;
+    const now = performance.now();
+    if (this._throttle.takeBytes(length, now)) this._breakOff(2);
+    else this._throttleIfDue(now);
+    return !this._isLimited;
+  }
+
+  /** The same for a message, a ping or a pong. */
+  _admits() {
+    if (this._throttle === null) return true;
+    if (this._isLimited) return false;
+    const now = performance.now();
+    if (this._throttle.takeMessage(now)) this._breakOff(1);
+    else this._throttleIfDue(now);
+    return !this._isLimited;
+  }
+
+  _throttleIfDue(now) {
+    const until = this._throttle.stopsUntil(now);
+    if (until === 0 || this._isOver) return;
+    // Chunks that come are not taken, and then the socket is not read.
+    this.receiver.hold();
+    this._limits.releaseAt(this, until);
+  }
+
+  _breakOff(which) {
+    this._isLimited = true;
+    this._stopListening();
+    this.websocket[kOnLimited](which);
+  }
+
   /** The peer has finished its side. */
   onEnd() {
     this.receiver.end();
@@ -129,6 +176,9 @@ class StreamTransport {
     socket.removeListener('data', this._onData);
     if (this._limits !== null) this._limits.forget(this);
     websocket[kOnDisconnect]();
+    // What came before the end is delivered.
+    this._isOver = true;
+    receiver.release();
 
     const { _readableState: readable } = socket;
     const unread = readable && !readable.endEmitted && readable.length > 0;

@@ -25,6 +25,7 @@ const {
   kOnDisconnect,
   kOnEnd,
   kOnGone,
+  kOnLimited,
   kOnMessage,
   kOnPing,
   kOnPong,
@@ -37,6 +38,7 @@ const {
   kStatusCode,
   kTransport
 } = require('./constants');
+const { limitError } = require('./errors');
 const { ownCallback } = require('./pending-writes');
 const { byteLengthOf, checkControlPayload, closePayload, toPayload } = require('./send-data');
 const { targetOf } = require('./upgrade-target');
@@ -366,6 +368,15 @@ class WebSocket extends EventEmitter {
     emitErrorOnce(this, error);
   }
 
+  /** The peer sent more than it may. Nothing that it sent follows. */
+  [kOnLimited](which) {
+    this[kFailed] = true;
+    readOn(this);
+    close.call(this, 1008, 'Inbound limit exceeded');
+    // It is no fault of the program's: who does not listen is not to be ended by it.
+    if (this.listenerCount('error') > 0) emitErrorOnce(this, limitError(which));
+  }
+
   [kOnEnd]() {
     this._readyState = CLOSING;
     this[kTransport].end();
@@ -397,6 +408,9 @@ class WebSocket extends EventEmitter {
     this.emitClose();
   }
 }
+
+// What a class of the user may have replaced.
+const { close } = WebSocket.prototype;
 
 /** COMPAT(ws 8.23): a plain property there. */
 function replace(websocket, name, value) {

@@ -18,6 +18,12 @@ const wrong = [
   ['heartbeat', { interval: 1.5 }, RangeError],
   ['heartbeat', { timeout: NaN }, RangeError],
   ['heartbeat', { timeout: null }, TypeError],
+  ['inboundLimit', 100, TypeError],
+  ['inboundLimit', {}, TypeError],
+  ['inboundLimit', { messages: 0, bytes: 0 }, TypeError],
+  ['inboundLimit', { messages: -1 }, RangeError],
+  ['inboundLimit', { bytes: Infinity }, RangeError],
+  ['inboundLimit', { messages: 1, action: 'drop' }, TypeError],
   ['maxConnections', 0, RangeError],
   ['maxConnections', Infinity, RangeError],
   ['maxConnections', '10', TypeError]

@@ -64,7 +64,12 @@ impl Codec {
         let heads = buffers::writable_words(&mut heads);
         let chunk = buffers::writable_bytes(&mut chunk);
         self.events.begin(chunk);
-        let left = self.decoder.handle_input(chunk, &mut self.events);
+        // What another owner has left comes first.
+        let left = if self.held.is_empty() {
+            self.decoder.handle_input(chunk, &mut self.events)
+        } else {
+            chunk.len()
+        };
         let rest = chunk.get(chunk.len() - left..).unwrap_or_default();
         self.held.extend_from_slice(rest);
         self.events.copy_out(heads) | self.suspended()
@@ -111,7 +116,7 @@ impl Codec {
     }
 
     fn suspended(&self) -> u32 {
-        u32::from(self.decoder.is_suspended()) << 30
+        u32::from(self.decoder.is_suspended() || !self.held.is_empty()) << 30
     }
 }
 

@@ -64,12 +64,13 @@ impl Extracted {
         self.has(|extract| extract.compressing)
     }
 
-    /// Whether a message is being inflated: [`Codec::resume`] goes on with it.
+    /// Whether there is something left to decode, or a message is being inflated: [`Codec::resume`]
+    /// goes on with it.
     #[napi(getter)]
     pub fn is_inflating(&self) -> bool {
         self.has(|extract| {
             let decoder = extract.decoder.as_ref();
-            decoder.is_some_and(|decoder| decoder.is_suspended())
+            decoder.is_some_and(|decoder| decoder.is_suspended() || !extract.held.is_empty())
         })
     }
 

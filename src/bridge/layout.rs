@@ -93,6 +93,9 @@ pub mod event {
     pub const EXTRACTED: u8 = 11;
     /// Stream transport only: a frame of a compressed message. Flags: BINARY, FIN, BLOCK.
     pub const DEFLATED: u8 = 12;
+    /// The peer sent more in a second than it may: aux is 1 for messages, 2 for bytes. Nothing that it
+    /// sent follows.
+    pub const LIMITED: u8 = 13;
 }
 
 /// Commands, JavaScript to worker.
@@ -144,7 +147,7 @@ pub mod flag {
 /// The settings words at the head of an ACCEPT payload and in an adoption.
 pub mod settings {
     /// Words in the block.
-    pub const WORDS: usize = 8;
+    pub const WORDS: usize = 10;
     /// Largest message in bytes, 0 for no limit.
     pub const MAX_PAYLOAD: usize = 0;
     /// Most fragments in a message, 0 for no limit.
@@ -161,10 +164,16 @@ pub mod settings {
     pub const HEARTBEAT_INTERVAL: usize = 6;
     /// Milliseconds that it may take to answer.
     pub const HEARTBEAT_TIMEOUT: usize = 7;
+    /// Messages, pings and pongs that are taken in a second, 0 for no limit.
+    pub const INBOUND_MESSAGES: usize = 8;
+    /// Bytes that are read in a second, 0 for no limit.
+    pub const INBOUND_BYTES: usize = 9;
     /// Flag: we are the client.
     pub const CLIENT: u32 = 1;
     /// Flag: text is not checked.
     pub const SKIP_UTF8_VALIDATION: u32 = 2;
+    /// Flag: a peer that sends more than the limit is left.
+    pub const INBOUND_CLOSES: u32 = 4;
 }
 
 /// The compression word of the settings: bits, then fields of four bits at these shifts.

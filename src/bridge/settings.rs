@@ -16,6 +16,19 @@ pub struct Settings {
     pub deflate: Option<DeflateOptions>,
     /// How the peer is asked whether it is there, if it is.
     pub heartbeat: Option<HeartbeatOptions>,
+    /// How much is taken in a second, if there is a limit.
+    pub inbound_limit: Option<InboundLimitOptions>,
+}
+
+/// What is taken of a peer in a second; 0 is no limit.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct InboundLimitOptions {
+    /// Messages, pings and pongs.
+    pub messages: u32,
+    /// Bytes, as they are on the wire.
+    pub bytes: u32,
+    /// Whether a peer that sends more is left, instead of not being read for a while.
+    pub closes: bool,
 }
 
 /// When a silent peer is pinged, and when it is given up.
@@ -67,6 +80,12 @@ impl Settings {
                 interval: milliseconds(words[settings::HEARTBEAT_INTERVAL]),
                 timeout: milliseconds(words[settings::HEARTBEAT_TIMEOUT]),
             }),
+            inbound_limit: Some(InboundLimitOptions {
+                messages: words[settings::INBOUND_MESSAGES],
+                bytes: words[settings::INBOUND_BYTES],
+                closes: flags & settings::INBOUND_CLOSES != 0,
+            })
+            .filter(|limit| limit.messages > 0 || limit.bytes > 0),
         }
     }
 }

@@ -81,8 +81,9 @@ impl Decoder {
 
     /// Takes the next bytes of the connection and reports what they complete.
     /// `input` serves as scratch space: its content is undefined afterwards, except for the
-    /// bytes at its end that were not taken because the decoder [is suspended](Self::is_suspended).
-    /// Returns how many these are: they are to be passed again after [`resume`](Self::resume).
+    /// bytes at its end that were not taken because the decoder [is suspended](Self::is_suspended),
+    /// or because the sink wants [no more](EventSink::goes_on). Returns how many these are: they are
+    /// to be passed again after [`resume`](Self::resume), or when the sink goes on.
     pub fn handle_input(&mut self, input: &mut [u8], sink: &mut impl EventSink) -> usize {
         if self.finished || input.is_empty() {
             return 0;
@@ -96,7 +97,7 @@ impl Decoder {
         }
         let input_len = input.len();
         let mut rest = input;
-        while !rest.is_empty() && !self.finished && !self.suspended {
+        while !rest.is_empty() && !self.finished && !self.suspended && sink.goes_on() {
             rest = match self.handle_next(rest, sink) {
                 Ok(rest) => rest,
                 Err(violation) => {

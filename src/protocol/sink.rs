@@ -74,6 +74,12 @@ pub trait EventSink {
         }
     }
 
+    /// Whether the next event is welcome. If not, [`Decoder::handle_input`](super::Decoder::handle_input)
+    /// leaves the rest of its input.
+    fn goes_on(&self) -> bool {
+        true
+    }
+
     /// Bytes, in or out, that may be inflated before others get their turn. With 0 the decoder
     /// suspends itself until [`Decoder::resume`](super::Decoder::resume).
     fn inflate_room(&mut self) -> usize {

@@ -75,7 +75,7 @@ impl<S: Socket> Connection<S> {
         Self {
             id,
             socket,
-            inbound: Inbound::new(id, token, config),
+            inbound: Inbound::new(id, token, config, settings.inbound_limit, now),
             outbound: Outbound::new(id, token),
             streams: Streams::new(settings.deflate),
             client: settings.decoder.role == Role::Client,
@@ -212,9 +212,24 @@ impl<S: Socket> Connection<S> {
         }
     }
 
-    /// The deadline of the heartbeat.
-    pub(crate) fn beats_at(&self) -> Option<TimerKey> {
-        self.heartbeat.as_ref()?.timer
+    /// The deadlines that the reactor keeps.
+    pub(crate) fn timers(&self) -> [Option<TimerKey>; 2] {
+        let heartbeat = self.heartbeat.as_ref();
+        [
+            heartbeat.and_then(|heartbeat| heartbeat.timer),
+            self.inbound.refills_at(),
+        ]
+    }
+
+    /// Where the deadline is kept at which this connection reads on, if it waits for one.
+    pub(crate) fn refill_timer(&mut self) -> Option<&mut Option<TimerKey>> {
+        self.inbound.refill_timer()
+    }
+
+    /// That deadline has come.
+    pub(crate) fn refill(&mut self, resources: &mut Resources) -> Result<(), Gone> {
+        self.inbound.refill();
+        self.read(resources)
     }
 
     /// The deadline of the heartbeat has come. When the next one does.

@@ -49,7 +49,7 @@ impl<N: Network> Reactor<N> {
         self.slots.token(id)?;
         let mut extract = match self.entries.try_remove(token)? {
             Entry::Open(connection) => {
-                if let Some(timer) = connection.beats_at() {
+                for timer in connection.timers().into_iter().flatten() {
                     self.timers.cancel(timer);
                 }
                 connection.into_extract(ahead, &mut self.resources)

@@ -7,13 +7,16 @@
 
 use std::io;
 use std::mem::MaybeUninit;
+use std::time::Instant;
 
 use super::connection::Gone;
+use super::inbound_limit::{Exceeded, InboundLimit};
 use super::network::{Ready, Socket};
 use super::resources::{Again, Resources};
 use super::staging::{RecordSink, Staging};
-use crate::bridge::SlotId;
-use crate::bridge::layout::RECORD_COST;
+use super::timers::TimerKey;
+use crate::bridge::layout::{RECORD_COST, event};
+use crate::bridge::{InboundLimitOptions, SlotId};
 use crate::protocol::{Config, Decoder, EventSink};
 
 /// Reads of one connection before others get their turn.
@@ -33,8 +36,12 @@ pub(crate) struct Inbound {
     id: SlotId,
     token: usize,
     decoder: Decoder,
-    /// What was read behind a frame that is still being inflated.
+    /// What was read behind a frame that is still being inflated, or behind the last message that a
+    /// limit allows.
     held: Vec<u8>,
+    limit: Option<Box<InboundLimit>>,
+    /// The limit is reached; a deadline ends that.
+    throttled: bool,
     /// There may be something to read.
     readable: bool,
     /// The system told that the end will be read.
@@ -59,12 +66,20 @@ enum Outcome {
 }
 
 impl Inbound {
-    pub(crate) fn new(id: SlotId, token: usize, config: Config) -> Self {
+    pub(crate) fn new(
+        id: SlotId,
+        token: usize,
+        config: Config,
+        limit: Option<InboundLimitOptions>,
+        now: Instant,
+    ) -> Self {
         Self {
             id,
             token,
             decoder: Decoder::new(config),
             held: Vec::new(),
+            limit: limit.map(|options| Box::new(InboundLimit::new(options, now))),
+            throttled: false,
             readable: false,
             end_told: false,
             ended: false,
@@ -102,7 +117,7 @@ impl Inbound {
     /// Reads again; what is there already is read in the next turn.
     pub(crate) fn resume(&mut self, resources: &mut Resources) {
         self.paused = false;
-        if self.readable {
+        if self.readable || !self.held.is_empty() {
             self.list_again(resources);
         }
     }
@@ -124,7 +139,10 @@ impl Inbound {
         resources: &mut Resources,
     ) -> Result<bool, Gone> {
         for reads in 0.. {
-            if self.paused || self.ended || !self.readable || self.decoder.is_suspended() {
+            if self.paused || self.throttled || self.decoder.is_suspended() {
+                break;
+            }
+            if self.held.is_empty() && (self.ended || !self.readable) {
                 break;
             }
             if self.waits(&resources.staging) {
@@ -137,6 +155,11 @@ impl Inbound {
             if had_turn || resources.read_allowance == 0 {
                 self.list_again(resources);
                 break;
+            }
+            if !self.held.is_empty() {
+                let mut held = std::mem::take(&mut self.held);
+                self.decode(&mut held, resources);
+                continue;
             }
             match self.read_once(socket, resources) {
                 Ok(Outcome::Bytes) => {}
@@ -165,14 +188,10 @@ impl Inbound {
         self.decoder.held_bytes() > MUCH
     }
 
-    /// Goes on inflating. `false` while the message is not complete.
+    /// Goes on inflating. `false` while the message is not complete. What is held comes with the next
+    /// read.
     pub(crate) fn inflate_on(&mut self, resources: &mut Resources) -> bool {
-        let decoder = &mut self.decoder;
-        decoder.resume(&mut sink(self.id, resources));
-        if !self.held.is_empty() && !self.decoder.is_suspended() {
-            let mut held = std::mem::take(&mut self.held);
-            self.decode(&mut held, resources);
-        }
+        self.feed(resources, |decoder, events| decoder.resume(events));
         !self.decoder.is_suspended()
     }
 
@@ -231,16 +250,33 @@ impl Inbound {
         resources: &mut Resources,
     ) -> io::Result<Outcome> {
         let staged = resources.staging.records();
+        let now = resources.now;
         let mut events = sink(self.id, resources);
         let (read, room) = if let Some(spare) = self.decoder.direct_buffer(&mut events) {
-            let (read, room) = (socket.receive(spare)?, spare.len());
-            received::directly(&mut self.decoder, read, &mut events);
+            let room = match &self.limit {
+                Some(limit) => limit.room(now, spare.len(), true),
+                None => spare.len(),
+            };
+            let spare = spare.get_mut(..room).unwrap_or_default();
+            let read = socket.receive(spare)?;
+            if !self.takes(read, resources) {
+                return Ok(Outcome::Bytes);
+            }
+            self.feed(resources, |decoder, events| {
+                received::directly(decoder, read, events);
+            });
             (read, room)
         } else {
             let mut buffer = std::mem::take(&mut resources.read_buffer);
             let room = if self.dense { DENSE_READ } else { buffer.len() };
+            let room = match &self.limit {
+                Some(limit) => limit.room(now, room, false),
+                None => room,
+            };
             let read = socket.receive(buffer.get_mut(..room).unwrap_or_default());
-            if let Ok(read @ 1..) = read {
+            if let Ok(read @ 1..) = read
+                && self.takes(read, resources)
+            {
                 self.decode(received::bytes(&mut buffer, read), resources);
             }
             resources.read_buffer = buffer;
@@ -262,11 +298,88 @@ impl Inbound {
         }
     }
 
+    /// Counts bytes that were read. `false` if they break the connection off.
+    fn takes(&mut self, read: usize, resources: &mut Resources) -> bool {
+        let Some(limit) = &mut self.limit else {
+            return true;
+        };
+        if limit.take_bytes(read, resources.now) {
+            self.break_off(Exceeded::Bytes, resources);
+            return false;
+        }
+        if let Some(until) = limit.stops_until(resources.now) {
+            self.throttle(until, resources);
+        }
+        true
+    }
+
+    fn throttle(&mut self, until: Instant, resources: &mut Resources) {
+        if !std::mem::replace(&mut self.throttled, true) {
+            resources.throttled.push((self.token, until));
+        }
+    }
+
+    /// Nothing that the peer sends counts any more.
+    fn break_off(&mut self, exceeded: Exceeded, resources: &mut Resources) {
+        self.decoder.finish(&mut sink(self.id, resources));
+        self.held = Vec::new();
+        self.limit = None;
+        let which = match exceeded {
+            Exceeded::Messages => 1,
+            Exceeded::Bytes => 2,
+        };
+        resources.staging.push(self.id, event::LIMITED, which, 0);
+    }
+
+    /// The deadline at which reading goes on.
+    pub(crate) fn refills_at(&self) -> Option<TimerKey> {
+        self.limit.as_ref()?.timer
+    }
+
+    /// Where it is kept, if there has to be one.
+    pub(crate) fn refill_timer(&mut self) -> Option<&mut Option<TimerKey>> {
+        let limit = self.limit.as_mut()?;
+        (self.throttled && limit.timer.is_none()).then_some(&mut limit.timer)
+    }
+
+    /// It has come.
+    pub(crate) fn refill(&mut self) {
+        self.throttled = false;
+        if let Some(limit) = &mut self.limit {
+            limit.timer = None;
+        }
+    }
+
+    /// Lets the decoder report, within the limit.
+    fn feed<T>(
+        &mut self,
+        resources: &mut Resources,
+        act: impl FnOnce(&mut Decoder, &mut RecordSink<'_>) -> T,
+    ) -> T {
+        let now = resources.now;
+        let mut events = sink(self.id, resources);
+        if let Some(limit) = &self.limit {
+            events.allowance = limit.allowance(now);
+            events.closes = limit.closes;
+        }
+        let result = act(&mut self.decoder, &mut events);
+        let (count, exceeded) = (events.count, events.exceeded);
+        if let Some(limit) = &mut self.limit {
+            limit.take_messages(count, now);
+            if exceeded {
+                self.break_off(Exceeded::Messages, resources);
+            } else if let Some(until) = limit.stops_until(now) {
+                self.throttle(until, resources);
+            }
+        }
+        result
+    }
+
     fn decode(&mut self, input: &mut [u8], resources: &mut Resources) {
-        let left = self
-            .decoder
-            .handle_input(input, &mut sink(self.id, resources));
-        if left > 0 {
+        let left = self.feed(resources, |decoder, events| {
+            decoder.handle_input(input, events)
+        });
+        if left > 0 && !self.decoder.is_finished() {
             let from = input.len() - left;
             self.held
                 .extend_from_slice(input.get(from..).unwrap_or_default());
@@ -280,6 +393,10 @@ fn sink(id: SlotId, resources: &mut Resources) -> RecordSink<'_> {
         staging: &mut resources.staging,
         zlib: &mut resources.zlib,
         zlib_budget: &mut resources.zlib_budget,
+        count: 0,
+        allowance: usize::MAX,
+        closes: false,
+        exceeded: false,
     }
 }
 

@@ -20,6 +20,7 @@ mod connection;
 mod extract;
 mod heartbeat;
 mod inbound;
+mod inbound_limit;
 mod listener;
 #[cfg(test)]
 mod memory;
@@ -111,6 +112,8 @@ enum Due {
     Park,
     /// A connection whose peer may have been silent for long.
     Beat(usize),
+    /// A connection that may take something again.
+    Refill(usize),
 }
 
 /// All sockets that one lane knows.
@@ -341,6 +344,7 @@ impl<N: Network> Reactor<N> {
         }
         self.resources.again.clear();
         self.resources.stalled.clear();
+        self.resources.throttled.clear();
         self.resources.dirty.clear();
         self.resources.long_jobs.clear();
         self.resources.unwritten = 0;
@@ -397,7 +401,7 @@ impl<N: Network> Reactor<N> {
                 if self.inflating == Some(token) {
                     self.inflating = None;
                 }
-                if let Some(timer) = connection.beats_at() {
+                for timer in connection.timers().into_iter().flatten() {
                     self.timers.cancel(timer);
                 }
                 connection.finish(&mut self.resources);

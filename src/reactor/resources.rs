@@ -47,6 +47,8 @@ pub(crate) struct Resources {
     pub(crate) again: VecDeque<(usize, Again)>,
     /// Entries that wait for the budget.
     pub(crate) stalled: Vec<usize>,
+    /// Connections that have taken what they may in a second.
+    pub(crate) throttled: Vec<(usize, Instant)>,
     /// Connections that commands gave something to write.
     pub(crate) dirty: VecDeque<usize>,
     /// How many of them may still be written to in this turn.
@@ -79,6 +81,7 @@ impl Resources {
             read_allowance: 0,
             again: VecDeque::new(),
             stalled: Vec::new(),
+            throttled: Vec::new(),
             dirty: VecDeque::new(),
             flush_allowance: usize::MAX,
             long_jobs: VecDeque::new(),

@@ -145,10 +145,35 @@ pub(crate) struct RecordSink<'a> {
     pub(crate) staging: &'a mut Staging,
     pub(crate) zlib: &'a mut ZlibPool,
     pub(crate) zlib_budget: &'a mut ZlibBudget,
+    /// Messages, pings and pongs that were delivered.
+    pub(crate) count: usize,
+    /// How many may be.
+    pub(crate) allowance: usize,
+    /// Whether one more breaks the connection off, and whether it came.
+    pub(crate) closes: bool,
+    pub(crate) exceeded: bool,
+}
+
+impl RecordSink<'_> {
+    /// Whether one more is delivered.
+    fn admits(&mut self) -> bool {
+        if self.closes && self.count >= self.allowance {
+            self.exceeded = true;
+            return false;
+        }
+        self.count += 1;
+        true
+    }
 }
 
 impl EventSink for RecordSink<'_> {
     fn message(&mut self, binary: bool, payload: Payload<'_>, fragments: &[u32]) {
+        if !self.admits() {
+            if let Payload::Owned(block) = payload {
+                self.recycle(block);
+            }
+            return;
+        }
         // A message in one frame needs no list.
         if fragments.len() > 1 {
             let bytes: Vec<u8> = fragments.iter().flat_map(|len| len.to_le_bytes()).collect();
@@ -174,11 +199,15 @@ impl EventSink for RecordSink<'_> {
     }
 
     fn ping(&mut self, data: &[u8]) {
-        self.staging.push_inline(self.id, event::PING, 0, 0, data);
+        if self.admits() {
+            self.staging.push_inline(self.id, event::PING, 0, 0, data);
+        }
     }
 
     fn pong(&mut self, data: &[u8]) {
-        self.staging.push_inline(self.id, event::PONG, 0, 0, data);
+        if self.admits() {
+            self.staging.push_inline(self.id, event::PONG, 0, 0, data);
+        }
     }
 
     fn close(&mut self, code: u16, reason: &[u8]) {
@@ -194,6 +223,10 @@ impl EventSink for RecordSink<'_> {
 
     fn allocate(&mut self, capacity: usize) -> Vec<u8> {
         self.staging.pool().take(capacity)
+    }
+
+    fn goes_on(&self) -> bool {
+        !self.exceeded && (self.closes || self.count < self.allowance)
     }
 
     fn inflate_room(&mut self) -> usize {

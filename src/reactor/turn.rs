@@ -8,7 +8,7 @@ use std::io;
 use std::time::Instant;
 
 use super::compression::{self, MANY, PARK_INTERVAL};
-use super::connection::Gone;
+use super::connection::{Connection, Gone};
 use super::listener::{ACCEPT_PAUSE, ACCEPTS_PER_TURN, is_of_one_connection};
 use super::network::{Network, Ready, Socket};
 use super::resources::{Again, Resources};
@@ -107,6 +107,7 @@ impl<N: Network> Reactor<N> {
                 Due::Accept(token) => self.accept(token, true),
                 Due::Park => self.park(),
                 Due::Beat(token) => self.beat(token),
+                Due::Refill(token) => self.on_connection(token, Connection::refill),
             }
         }
         self.compress();
@@ -121,6 +122,7 @@ impl<N: Network> Reactor<N> {
             };
             self.on_connection(token, |connection, resources| connection.flush(resources));
         }
+        self.time_refills();
         if !self.resources.spares.is_empty() {
             self.start_parking();
         }
@@ -303,6 +305,17 @@ impl<N: Network> Reactor<N> {
             matches!(self.entries.get(*token), Some(Entry::Open(connection))
                 if connection.waits_to_inflate(staging))
         })
+    }
+
+    /// Sees to it that connections that took what they may go on in time.
+    fn time_refills(&mut self) {
+        for (token, at) in std::mem::take(&mut self.resources.throttled) {
+            if let Some(Entry::Open(connection)) = self.entries.get_mut(token)
+                && let Some(timer) = connection.refill_timer()
+            {
+                *timer = Some(self.timers.add(at, Due::Refill(token)));
+            }
+        }
     }
 
     /// Begins to look whether a connection's peer is there, if that is wanted.

@@ -12,6 +12,7 @@ mod exchange;
 mod extraction;
 mod fairness;
 mod heartbeat;
+mod inbound_limit;
 mod listening;
 
 use std::collections::VecDeque;
