@@ -358,6 +358,11 @@ declare namespace WebSocket {
     inboundLimit?: InboundLimitOptions | false | null | undefined;
     /** Further upgrades are refused with 503. No limit by default. */
     maxConnections?: number | false | null | undefined;
+    /**
+     * A connection is not read while so many promises of its handlers for 'message' are pending. No
+     * limit by default.
+     */
+    maxInFlight?: number | false | null | undefined;
     /** Pings silent peers and terminates those that do not answer. Off by default. */
     heartbeat?: HeartbeatOptions | false | null | undefined;
     /** The address to listen on. Default: all. */

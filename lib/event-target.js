@@ -129,13 +129,34 @@ const builders = {
   error: (target, error) => new ErrorEvent('error', { error, message: error.message })
 };
 
+// Where the results of handlers go while somebody wants to know them.
+let results = null;
+
 function dispatch(handler, target, event) {
   event[kTarget] = target;
-  if (typeof handler === 'object' && handler.handleEvent) {
-    handler.handleEvent.call(handler, event);
-  } else {
-    handler.call(target, event);
+  const result =
+    typeof handler === 'object' && handler.handleEvent
+      ? handler.handleEvent.call(handler, event)
+      : handler.call(target, event);
+  if (results !== null) results.push(result);
+}
+
+/**
+ * What a listener returns: itself, or, if it is a wrapper of addEventListener(), which returns
+ * nothing, the handler in it.
+ *
+ * @param {Function} call Calls it
+ * @return {Array}
+ */
+function resultsOf(call) {
+  const outer = results;
+  const inner = (results = []);
+  try {
+    inner.push(call());
+  } finally {
+    results = outer;
   }
+  return inner;
 }
 
 const EventTarget = {
@@ -210,4 +231,4 @@ function mixInto(prototype) {
   prototype.removeEventListener = EventTarget.removeEventListener;
 }
 
-module.exports = { CloseEvent, ErrorEvent, Event, MessageEvent, mixInto };
+module.exports = { CloseEvent, ErrorEvent, Event, MessageEvent, mixInto, resultsOf };

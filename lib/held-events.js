@@ -35,6 +35,8 @@ class HeldEvents {
     this._full = false;
     this._concluding = null;
     this.paused = false;
+    /** Handlers are busy: nothing passes, and what comes keeps more from being read. */
+    this.blocked = false;
     this.stepped = false;
     /** Nothing more will come: a paused WebSocket still gets what came before the end. */
     this.ending = false;
@@ -42,7 +44,7 @@ class HeldEvents {
 
   /** Whether an event of such a kind may pass now. `paused` is what counts in this turn. */
   passes(tag, paused) {
-    return this._queue === null && !paused && !(this.stepped && STEPS.has(tag));
+    return this._queue === null && !paused && !this.blocked && !(this.stepped && STEPS.has(tag));
   }
 
   /** Holds an event back. */
@@ -54,7 +56,7 @@ class HeldEvents {
     const cost = RECORD_COST + (typeof data === 'number' ? 0 : data.length);
     this._cost += cost;
     this._queue.push({ tag, aux, data, cost });
-    if (!this._full && this._cost > MOST && !this.ending) {
+    if (!this._full && (this.blocked || this._cost > MOST) && !this.ending) {
       this._full = true;
       this._setReading(false);
     }
@@ -63,6 +65,12 @@ class HeldEvents {
   /** Whether no room is left, so that reading has to wait for it. */
   get isFull() {
     return this._full;
+  }
+
+  /** Lets events pass again that handlers were too busy for. */
+  unblock() {
+    this.blocked = false;
+    if (this._queue !== null) process.nextTick(deliver, this);
   }
 
   /** Lets events pass again, a tick later. */
@@ -94,7 +102,7 @@ class HeldEvents {
   /** All of it, or with `allowSynchronousEvents: false` one message, ping or pong a turn. */
   _run() {
     let stepped = false;
-    while (this._queue !== null && (!this.paused || this.ending)) {
+    while (this._queue !== null && ((!this.paused && !this.blocked) || this.ending)) {
       const next = this._queue.peek();
       if (next === undefined) {
         this._end();

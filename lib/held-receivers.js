@@ -44,7 +44,7 @@ function look(held) {
   for (const [transport, time] of held._times) {
     if (now < time) continue;
     held._times.delete(transport);
-    transport.receiver.release();
+    transport.releaseThrottled();
   }
   held._rest();
 }

@@ -28,6 +28,8 @@ class Limits {
     this.heartbeat = readHeartbeat(options.heartbeat);
     /** How many connections may be open at a time. */
     this.maxConnections = readCount('maxConnections', options.maxConnections);
+    /** How many promises of handlers of one connection may be pending while it is read. */
+    this.maxInFlight = readCount('maxInFlight', options.maxInFlight);
     /** @type {?{messages: Number, bytes: Number, action: String}} A second; 0 is no limit */
     this.inboundLimit = readInboundLimit(options.inboundLimit);
     this._heartbeats = null;

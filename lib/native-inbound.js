@@ -74,6 +74,16 @@ class NativeInbound {
     this._held.stepped = on;
   }
 
+  /** Whether handlers are too busy for what comes. */
+  get blocked() {
+    return this._held.blocked;
+  }
+
+  set blocked(on) {
+    if (on) this._held.blocked = true;
+    else this._held.unblock();
+  }
+
   get isPaused() {
     return this._held.paused;
   }

@@ -475,6 +475,7 @@ class NativeTransport {
     this.frame = this._frame = (...frame) => heir.frame(...frame);
     this.end = () => heir.end();
     if (this._gate !== null) heir.sender.shareGate(this._gate);
+    heir.setBlocked(this._inbound.blocked);
     // Held back by a pause that the socket's user ends.
     socket.on('resume', () => this._inbound.resume());
     this.websocket[kTransport] = heir;
@@ -548,6 +549,12 @@ class NativeTransport {
   resumeReading() {
     this._inbound.resume();
     if (!this._inbound.isFull) this._command(COMMAND_RESUME, 0);
+  }
+
+  /** Whether handlers are too busy for what comes. */
+  setBlocked(on) {
+    this._inbound.blocked = on;
+    if (this._heir !== null) this._heir.setBlocked(on);
   }
 
   /** Called by the inbound half: whether there is room for events. */

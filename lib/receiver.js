@@ -84,7 +84,7 @@ class Receiver extends Writable {
     this._more = false;
     this._done = null;
     this._ended = false;
-    this._held = false;
+    this._holds = 0;
     this.binaryType = binaryType || BINARY_TYPES[0];
   }
 
@@ -113,15 +113,20 @@ class Receiver extends Writable {
     return this._isInflating ? INFLATING : 0;
   }
 
-  /** No event is emitted until `release()`, and so no chunk after this one taken. */
-  hold() {
-    this._held = true;
+  /**
+   * No event is emitted until every reason is released, and so no chunk after this one taken.
+   *
+   * @param {Number} reason A bit
+   */
+  hold(reason) {
+    this._holds |= reason;
   }
 
-  release() {
-    if (!this._held) return;
-    this._held = false;
-    resume(this);
+  /** @param {Number} reasons Bits */
+  release(reasons) {
+    if ((this._holds & reasons) === 0) return;
+    this._holds &= ~reasons;
+    if (this._holds === 0) process.nextTick(resume, this);
   }
 
   _write(chunk, encoding, callback) {
@@ -146,7 +151,7 @@ class Receiver extends Writable {
   _emitEvents() {
     let threw = true;
     try {
-      while (!this._held && (this._cursor < this._end || this._more)) {
+      while (this._holds === 0 && (this._cursor < this._end || this._more)) {
         if (this._cursor === this._end) this._take(this._codec.next(this._heads));
         else if (!this._emitNext()) break;
       }

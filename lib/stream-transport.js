@@ -28,6 +28,9 @@ const {
 const Receiver = require('./receiver');
 const Sender = require('./sender');
 
+// Reasons to hold a receiver.
+const [THROTTLED, BLOCKED, PAUSED] = [1, 2, 4];
+
 class StreamTransport {
   /**
    * @param {Duplex} socket
@@ -143,8 +146,25 @@ class StreamTransport {
     const until = this._throttle.stopsUntil(now);
     if (until === 0 || this._isOver) return;
     // Chunks that come are not taken, and then the socket is not read.
-    this.receiver.hold();
+    this.receiver.hold(THROTTLED);
     this._limits.releaseAt(this, until);
+  }
+
+  /** Goes on when the limit allows it. */
+  releaseThrottled() {
+    this._release(THROTTLED);
+  }
+
+  /** Whether handlers are too busy for what comes. */
+  setBlocked(on) {
+    if (!on) this._release(BLOCKED);
+    else if (!this._isOver) this.receiver.hold(BLOCKED);
+  }
+
+  // What was held back is not delivered to a WebSocket that was paused meanwhile.
+  _release(reason) {
+    if (this.websocket._paused && !this._isOver) this.receiver.hold(PAUSED);
+    this.receiver.release(reason);
   }
 
   _breakOff(which) {
@@ -178,7 +198,7 @@ class StreamTransport {
     websocket[kOnDisconnect]();
     // What came before the end is delivered.
     this._isOver = true;
-    receiver.release();
+    receiver.release(THROTTLED | BLOCKED | PAUSED);
 
     const { _readableState: readable } = socket;
     const unread = readable && !readable.endEmitted && readable.length > 0;
@@ -226,6 +246,7 @@ class StreamTransport {
   }
 
   resume() {
+    this.receiver.release(PAUSED);
     if (!this.receiver._writableState.needDrain) this.socket.resume();
   }
 

@@ -43,6 +43,7 @@ const { ownCallback } = require('./pending-writes');
 const { byteLengthOf, checkControlPayload, closePayload, toPayload } = require('./send-data');
 const { targetOf } = require('./upgrade-target');
 const client = require('./websocket-client');
+const countInFlight = require('./in-flight');
 
 const { CONTINUATION, TEXT, BINARY, CLOSE, PING, PONG } = OPCODES;
 
@@ -212,6 +213,10 @@ class WebSocket extends EventEmitter {
    */
   [kOpen](transport, options) {
     this[kTransport] = transport;
+    const limits = this._isServer ? this[kOptions][kLimits] : undefined;
+    if (limits !== undefined && limits.maxInFlight !== Infinity) {
+      countInFlight(this, limits.maxInFlight, (on) => transport.setBlocked(on));
+    }
     transport.attach(this, options, this[kScope]);
     this._readyState = OPEN;
     this.emit('open');

@@ -24,6 +24,8 @@ const wrong = [
   ['inboundLimit', { messages: -1 }, RangeError],
   ['inboundLimit', { bytes: Infinity }, RangeError],
   ['inboundLimit', { messages: 1, action: 'drop' }, TypeError],
+  ['maxInFlight', 0, RangeError],
+  ['maxInFlight', true, TypeError],
   ['maxConnections', 0, RangeError],
   ['maxConnections', Infinity, RangeError],
   ['maxConnections', '10', TypeError]
