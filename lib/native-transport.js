@@ -475,7 +475,7 @@ class NativeTransport {
     this.frame = this._frame = (...frame) => heir.frame(...frame);
     this.end = () => heir.end();
     if (this._gate !== null) heir.sender.shareGate(this._gate);
-    heir.setBlocked(this._inbound.blocked);
+    if (this._inbound.blocked) heir.setBlocked(true);
     // Held back by a pause that the socket's user ends.
     socket.on('resume', () => this._inbound.resume());
     this.websocket[kTransport] = heir;
