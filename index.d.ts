@@ -186,6 +186,12 @@ declare namespace WebSocket {
     close: [code: number, reason: Buffer];
     /** Something went wrong; 'close' follows. */
     error: [error: Error];
+    /** Server with `maxBackpressure`: a message did not fit into what may wait. */
+    backpressure: [];
+    /** Server with `maxBackpressure`: after 'backpressure', half of it is free again. */
+    drain: [];
+    /** Server with `onBackpressure`: so many messages with so many bytes were dropped since the last time. */
+    dropped: [messages: number, bytes: number];
     /** Client: the response that accepts, before it is checked. */
     upgrade: [response: IncomingMessage];
     /** Client: before a redirect is followed. */
@@ -356,6 +362,11 @@ declare namespace WebSocket {
     handleProtocols?: (protocols: Set<string>, request: InstanceType<U>) => string | false;
     /** What is taken of one peer in a second. No limit by default. */
     inboundLimit?: InboundLimitOptions | false | null | undefined;
+    /** Bytes that may wait for one peer, as on the wire uncompressed. No limit by default. */
+    maxBackpressure?: number | false | null | undefined;
+    /** What becomes of messages that exceed `maxBackpressure`; by default they wait, too. */
+    onBackpressure?:
+      'buffer' | 'drop-newest' | 'drop-oldest' | 'latest' | 'close' | null | undefined;
     /** Further upgrades are refused with 503. No limit by default. */
     maxConnections?: number | false | null | undefined;
     /**

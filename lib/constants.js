@@ -13,8 +13,10 @@ module.exports = {
   READY_STATES: ['CONNECTING', 'OPEN', 'CLOSING', 'CLOSED'],
   // Members of WebSocket that are no user's to hit: what it holds, and what transports call.
   kFailed: Symbol('kFailed'),
+  kOnBackpressure: Symbol('kOnBackpressure'),
   kOnConclude: Symbol('kOnConclude'),
   kOnDisconnect: Symbol('kOnDisconnect'),
+  kOnDropped: Symbol('kOnDropped'),
   kOnEnd: Symbol('kOnEnd'),
   kOnGone: Symbol('kOnGone'),
   kOnLimited: Symbol('kOnLimited'),

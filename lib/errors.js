@@ -81,6 +81,17 @@ function systemError(errno, syscall) {
 }
 
 /**
+ * The error for a message that was dropped because its peer reads too slowly.
+ *
+ * @return {Error}
+ */
+function droppedError() {
+  const error = new Error('The message was dropped: its peer reads too slowly');
+  error.code = 'FERROWS_ERR_DROPPED';
+  return error;
+}
+
+/**
  * The error for a peer that sent more in a second than it may.
  *
  * @param {Number} which 1 for messages, 2 for bytes
@@ -110,6 +121,7 @@ const CLOSED_WHILE_COMPRESSING = 'The socket was closed while data was being com
 module.exports = {
   CLOSED_WHILE_COMPRESSING,
   destroyedError,
+  droppedError,
   errorOfCode,
   grammarError,
   limitError,

@@ -15,6 +15,7 @@ const { checkChoice, checkInteger, checkObject, invalidValue } = require('./opti
 // As engine.io's; below the 60 s after which common proxies cut silent connections.
 const HEARTBEAT_INTERVAL = 25000;
 const HEARTBEAT_TIMEOUT = 20000;
+const POLICIES = ['buffer', 'drop-newest', 'drop-oldest', 'latest', 'close'];
 // Counts and milliseconds: what a timer takes.
 const MOST = 2 ** 31 - 1;
 
@@ -32,6 +33,8 @@ class Limits {
     this.maxInFlight = readCount('maxInFlight', options.maxInFlight);
     /** @type {?{messages: Number, bytes: Number, action: String}} A second; 0 is no limit */
     this.inboundLimit = readInboundLimit(options.inboundLimit);
+    /** @type {?{limit: Number, policy: String}} How much may wait for a peer, what becomes of more */
+    this.backpressure = readBackpressure(options);
     this._heartbeats = null;
     this._held = null;
   }
@@ -89,6 +92,17 @@ function readInboundLimit(given) {
     throw invalidValue('inboundLimit', 'must limit "messages" or "bytes"');
   }
   return limit;
+}
+
+function readBackpressure({ maxBackpressure, onBackpressure }) {
+  const policy = isOff(onBackpressure)
+    ? 'buffer'
+    : checkChoice('onBackpressure', onBackpressure, POLICIES);
+  if (!isOff(maxBackpressure)) {
+    return { limit: checkInteger('maxBackpressure', maxBackpressure, 1, 2 ** 32 - 1), policy };
+  }
+  if (policy !== 'buffer') throw invalidValue('onBackpressure', 'needs "maxBackpressure"');
+  return null;
 }
 
 module.exports = Limits;

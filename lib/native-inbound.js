@@ -22,7 +22,9 @@ const HeldEvents = require('./held-events');
 const { ReceiverStandIn } = require('./native-stand-ins');
 
 const {
+  EVENT_BACKPRESSURE,
   EVENT_CLOSE,
+  EVENT_DROPPED,
   EVENT_EOF,
   EVENT_EXTRACTED,
   EVENT_FRAGMENTS,
@@ -128,6 +130,8 @@ class NativeInbound {
   onEvent(tag, aux, data) {
     this._transport.touch();
     if (tag === EVENT_WRITTEN) this._transport.onWritten(data);
+    else if (tag === EVENT_DROPPED) this._transport.onDropped(data);
+    else if (tag === EVENT_BACKPRESSURE) this._transport.onBackpressure(aux === 1);
     else if (tag === EVENT_GONE) this._transport.onGone(data);
     else if (this._isStopped()) this._skip(tag);
     else if (this._passes(tag)) this._deliver(tag, aux, data);

@@ -15,13 +15,16 @@ const {
   NOOP,
   PERMESSAGE_DEFLATE,
   kFailed,
+  kLimits,
+  kOnBackpressure,
   kOnDisconnect,
+  kOnDropped,
   kOnEnd,
   kOnGone,
   kOnSendError,
   kTransport
 } = require('./constants');
-const { destroyedError, systemError } = require('./errors');
+const { destroyedError, droppedError, systemError } = require('./errors');
 const NativeInbound = require('./native-inbound');
 const { catchUp, finishReading, giveBack, makeSocket } = require('./native-socket');
 const { SenderStandIn } = require('./native-stand-ins');
@@ -85,6 +88,8 @@ class NativeTransport {
     this._hold = new bridge.Hold();
     this._writes = null;
     this._queued = 0;
+    // Where messages can be dropped, bufferedAmount counts bytes.
+    this._countsBytes = false;
     this._surplus = null;
     this._gate = null;
     this._sender = null;
@@ -109,7 +114,9 @@ class NativeTransport {
    * @param {{allowSynchronousEvents: Boolean}} options
    * @param {AsyncResource} scope The asynchronous context of what is emitted
    */
-  attach(websocket, { allowSynchronousEvents = true }, scope) {
+  attach(websocket, options, scope) {
+    const { allowSynchronousEvents = true, [kLimits]: limits } = options;
+    this._countsBytes = limits !== undefined && limits.backpressure !== null;
     this._inbound.websocket = websocket;
     this._inbound.scope = scope;
     this._inbound.stepped = !allowSynchronousEvents;
@@ -211,7 +218,7 @@ class NativeTransport {
       this.largeIn = currentTick();
     }
     this._queued += length + (length < 126 ? 2 : length < 65536 ? 4 : 10) + (mask ? 4 : 0);
-    if (typeof data === 'string' && !mask && length !== data.length) {
+    if (typeof data === 'string' && !mask && length !== data.length && !this._countsBytes) {
       this._noteSurplus(length - data.length);
     }
     if (this.watcher !== null) this.watcher.onSend();
@@ -384,6 +391,20 @@ class NativeTransport {
   /** Called by the inbound half: the bytes of so many acknowledged commands are written. */
   onWritten(count) {
     this._writes.complete(count);
+  }
+
+  /** Called by the inbound half: messages were dropped. The layout is that of EVENT_DROPPED. */
+  onDropped(payload) {
+    for (let at = 12; at < payload.length; at += 4) {
+      this._writes.drop(payload.readUInt32LE(at), droppedError());
+    }
+    const bytes = payload.readUInt32LE(4) + payload.readUInt32LE(8) * 2 ** 32;
+    if (this.websocket !== null) this.websocket[kOnDropped](payload.readUInt32LE(0), bytes);
+  }
+
+  /** Called by the inbound half: more waits than may, or much less again. */
+  onBackpressure(on) {
+    if (this.websocket !== null) this.websocket[kOnBackpressure](on);
   }
 
   /** Called by the inbound half: the socket is closed. */

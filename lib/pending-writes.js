@@ -10,6 +10,8 @@ const { CLOSED_WHILE_COMPRESSING, destroyedError } = require('./errors');
 const Queue = require('./queue');
 
 const kOwn = Symbol('kOwn');
+// In the place of a callback whose message was dropped.
+const DROPPED = null;
 
 // What Node's streams tell a callback of a write that succeeded: null, or nothing in some versions.
 let success = null;
@@ -51,6 +53,8 @@ class PendingWrites {
   constructor() {
     this._queue = new Queue();
     this._due = 0;
+    // How many have left the queue.
+    this._taken = 0;
   }
 
   /**
@@ -76,8 +80,10 @@ class PendingWrites {
   _run() {
     try {
       while (this._due > 0) {
+        const write = this._take();
+        if (write === DROPPED) continue;
         this._due--;
-        complete(this._queue.shift());
+        complete(write);
       }
     } finally {
       if (this._due > 0) process.nextTick(run, this);
@@ -93,11 +99,28 @@ class PendingWrites {
     let error = cause;
     this._due = 0;
     while (this._queue.length > 0) {
-      const write = this._queue.shift();
+      const write = this._take();
+      if (write === DROPPED) continue;
       // COMPAT(ws 8.23): what waits for a compression, and what is behind it, has no other cause.
       if (write.isCompressing === true) error = new Error(CLOSED_WHILE_COMPRESSING);
       fail(write, error || destroyedError());
     }
+  }
+
+  _take() {
+    this._taken++;
+    return this._queue.shift();
+  }
+
+  /**
+   * Calls one with an error, a tick later: it will not be completed.
+   *
+   * @param {Number} number How many were added before, modulo 2^32
+   * @param {Error} error
+   */
+  drop(number, error) {
+    const place = (number - this._taken) >>> 0;
+    if (place < this._queue.length) fail(this._queue.replace(place, DROPPED), error);
   }
 }
 

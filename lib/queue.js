@@ -26,6 +26,13 @@ class Queue {
     return this._items[this._first];
   }
 
+  /** Exchanges the item at a place, counted from the first one, and gives the former. */
+  replace(place, item) {
+    const former = this._items[this._first + place];
+    this._items[this._first + place] = item;
+    return former;
+  }
+
   /** Takes the first item; undefined if there is none. */
   shift() {
     const { _items: items, _first: first } = this;

@@ -8,6 +8,11 @@ const { PERMESSAGE_DEFLATE, kLimits } = require('./constants');
 
 const {
   COMPRESSION_PASS_ON,
+  POLICY_BUFFER,
+  POLICY_CLOSE,
+  POLICY_DROP_NEWEST,
+  POLICY_DROP_OLDEST,
+  POLICY_LATEST,
   SETTINGS_CLIENT,
   SETTINGS_COMPRESSION,
   SETTINGS_FLAGS,
@@ -16,13 +21,23 @@ const {
   SETTINGS_INBOUND_BYTES,
   SETTINGS_INBOUND_CLOSES,
   SETTINGS_INBOUND_MESSAGES,
+  SETTINGS_MAX_BACKPRESSURE,
   SETTINGS_MAX_BUFFERED_CHUNKS,
   SETTINGS_MAX_FRAGMENTS,
   SETTINGS_MAX_PAYLOAD,
+  SETTINGS_POLICY_SHIFT,
   SETTINGS_SKIP_UTF8_VALIDATION,
   SETTINGS_THRESHOLD,
   SETTINGS_WORDS
 } = layout;
+
+const policies = {
+  buffer: POLICY_BUFFER,
+  'drop-newest': POLICY_DROP_NEWEST,
+  'drop-oldest': POLICY_DROP_OLDEST,
+  latest: POLICY_LATEST,
+  close: POLICY_CLOSE
+};
 
 /**
  * The settings for a connection on a worker. Limits are coerced to 32 bits as ws does it; what is
@@ -72,7 +87,11 @@ function decoderSettings(options, isServer) {
 }
 
 /** What a server wants of its connections beyond what ws knows. */
-function addLimits(words, { heartbeat, inboundLimit }) {
+function addLimits(words, { backpressure, heartbeat, inboundLimit }) {
+  if (backpressure !== null) {
+    words[SETTINGS_MAX_BACKPRESSURE] = backpressure.limit;
+    words[SETTINGS_FLAGS] |= policies[backpressure.policy] << SETTINGS_POLICY_SHIFT;
+  }
   if (heartbeat !== null) {
     words[SETTINGS_HEARTBEAT_INTERVAL] = heartbeat.interval;
     words[SETTINGS_HEARTBEAT_TIMEOUT] = heartbeat.timeout;

@@ -12,8 +12,10 @@ const {
   EMPTY_BUFFER,
   NOOP,
   kLimits,
+  kOnBackpressure,
   kOnConclude,
   kOnDisconnect,
+  kOnDropped,
   kOnEnd,
   kOnGone,
   kOnLimited,
@@ -25,9 +27,13 @@ const {
   kOptions,
   kWebSocket
 } = require('./constants');
+const Backlog = require('./backlog');
 const Receiver = require('./receiver');
+const { destroyedError } = require('./errors');
 const Sender = require('./sender');
 
+// Milliseconds until it is looked whether somebody else's bytes are written.
+const LOOK_AGAIN = 10;
 // Reasons to hold a receiver.
 const [THROTTLED, BLOCKED, PAUSED] = [1, 2, 4];
 
@@ -48,6 +54,8 @@ class StreamTransport {
     this._head = head;
     this._limits = null;
     this._throttle = null;
+    this._backlog = null;
+    this._awaitsRoom = false;
     this._isLimited = false;
     this._isOver = false;
     this._onClose = null;
@@ -72,6 +80,8 @@ class StreamTransport {
     if (this._limits !== null) {
       this._limits.watch(this);
       this._throttle = this._limits.makeThrottle();
+      const { backpressure } = this._limits;
+      if (backpressure !== null) this._backlog = new Backlog(backpressure, this);
     }
 
     receiver.on('message', (data, isBinary) => {
@@ -195,6 +205,7 @@ class StreamTransport {
     }
     socket.removeListener('data', this._onData);
     if (this._limits !== null) this._limits.forget(this);
+    if (this._backlog !== null) this._backlog.fail(destroyedError());
     websocket[kOnDisconnect]();
     // What came before the end is delivered.
     this._isOver = true;
@@ -220,12 +231,49 @@ class StreamTransport {
   }
 
   frame(opcode, data, fin, mask, callback, compress) {
-    this.sender.writeFrame(opcode, data, fin, mask, callback, compress);
+    if (this._backlog !== null) this._backlog.frame(opcode, data, fin, mask, callback, compress);
+    else this.writeNow(opcode, data, fin, mask, callback, compress);
   }
 
   /** Finishes our side once all is written. */
   end() {
+    if (this._backlog !== null) this._backlog.end();
+    else this.endNow();
+  }
+
+  writeNow(opcode, data, fin, mask, callback, compress) {
+    this.sender.writeFrame(opcode, data, fin, mask, callback, compress);
+  }
+
+  endNow() {
     this.sender.afterQueued(() => this.socket.end());
+  }
+
+  /** Bytes that wait, but for those in the backlog. */
+  get encodedBytes() {
+    return this.socket._writableState.length + this.sender._bufferedBytes;
+  }
+
+  /** Has the backlog go on when something was written that it did not give. */
+  onceWritten() {
+    if (this._awaitsRoom || this._isOver) return;
+    this._awaitsRoom = true;
+    const goOn = () => {
+      this._awaitsRoom = false;
+      this._backlog.pump();
+    };
+    if (this.socket._writableState.needDrain) this.socket.once('drain', goOn);
+    else setTimeout(goOn, LOOK_AGAIN).unref();
+  }
+
+  /** Called by the backlog: more waits than may, or much less again. */
+  onPressure(on) {
+    process.nextTick(tellPressure, this.websocket, on);
+  }
+
+  /** Called by the backlog: messages were dropped. */
+  onDropped(messages, bytes) {
+    this.websocket[kOnDropped](messages, bytes);
   }
 
   /**
@@ -256,9 +304,13 @@ class StreamTransport {
 
   /** Bytes that were queued and not yet handed to the kernel. */
   get bufferedAmount() {
-    const { _writableState: writable } = this.socket;
-    return writable.length + this.sender._bufferedBytes;
+    const waiting = this._backlog === null ? 0 : this._backlog.bytes;
+    return this.encodedBytes + waiting;
   }
+}
+
+function tellPressure(websocket, on) {
+  websocket[kOnBackpressure](on);
 }
 
 function resumeSocket(socket) {

@@ -21,8 +21,10 @@ const {
   READY_STATES,
   kFailed,
   kLimits,
+  kOnBackpressure,
   kOnConclude,
   kOnDisconnect,
+  kOnDropped,
   kOnEnd,
   kOnGone,
   kOnLimited,
@@ -55,6 +57,7 @@ const { hasOwnProperty } = Object.prototype;
 // The names with an underscore are ws's. What else there is has no name that a user could hit.
 const kCloseQueued = Symbol('kCloseQueued');
 const kFragmenting = Symbol('kFragmenting');
+const kPressed = Symbol('kPressed');
 const kScope = Symbol('kScope');
 
 class WebSocket extends EventEmitter {
@@ -85,6 +88,7 @@ class WebSocket extends EventEmitter {
     this[kCloseQueued] = false;
     this[kFailed] = false;
     this[kFragmenting] = false;
+    this[kPressed] = false;
     this[kRelease] = null;
     // The asynchronous context of what a worker reports.
     this[kScope] = rootScope;
@@ -371,6 +375,21 @@ class WebSocket extends EventEmitter {
     readOn(this);
     this.close(error[kStatusCode]);
     emitErrorOnce(this, error);
+  }
+
+  /** More waits for the peer than may, or only half of that again. */
+  [kOnBackpressure](on) {
+    if (on === this[kPressed]) return;
+    this[kPressed] = on;
+    this.emit(on ? 'backpressure' : 'drain');
+    if (on && this[kOptions][kLimits].backpressure.policy === 'close') {
+      close.call(this, 1013, 'Too slow');
+    }
+  }
+
+  /** So many messages were dropped, with so many bytes. */
+  [kOnDropped](messages, bytes) {
+    this.emit('dropped', messages, bytes);
   }
 
   /** The peer sent more than it may. Nothing that it sent follows. */

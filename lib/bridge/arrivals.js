@@ -17,6 +17,7 @@ const rootScope = require('./root-scope');
 const {
   COMMAND_RELEASE,
   EVENT_CLOSE,
+  EVENT_DROPPED,
   EVENT_FRAGMENTS,
   EVENT_MESSAGE,
   EVENT_PING,
@@ -43,7 +44,13 @@ const FILLS_PER_DRAIN = 4;
 // Up to here a loop is faster than a call to copy.
 const LOOP_LIMIT = 16;
 
-const carriesInline = new Set([EVENT_FRAGMENTS, EVENT_PING, EVENT_PONG, EVENT_CLOSE]);
+const carriesInline = new Set([
+  EVENT_FRAGMENTS,
+  EVENT_PING,
+  EVENT_PONG,
+  EVENT_CLOSE,
+  EVENT_DROPPED
+]);
 
 // What Node calls between two timers, too: ticks, microtasks and rejections. Other runtimes have
 // no such thing and run them when the batch is over.

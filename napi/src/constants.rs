@@ -2,7 +2,9 @@
 //!
 //! Runs on: js, at load time.
 
-use ferrows_core::bridge::layout::{self, command, compression, event, flag, settings, turn};
+use ferrows_core::bridge::layout::{
+    self, command, compression, event, flag, policy, settings, turn,
+};
 use ferrows_core::protocol::Violation;
 use ferrows_core::protocol::upgrade::layout as head;
 use napi_derive::napi;
@@ -89,6 +91,13 @@ pub fn constants() -> Vec<Constant> {
         event::EXTRACTED => "EVENT_EXTRACTED",
         event::DEFLATED => "EVENT_DEFLATED",
         event::LIMITED => "EVENT_LIMITED",
+        event::BACKPRESSURE => "EVENT_BACKPRESSURE",
+        event::DROPPED => "EVENT_DROPPED",
+        policy::BUFFER => "POLICY_BUFFER",
+        policy::DROP_NEWEST => "POLICY_DROP_NEWEST",
+        policy::DROP_OLDEST => "POLICY_DROP_OLDEST",
+        policy::LATEST => "POLICY_LATEST",
+        policy::CLOSE => "POLICY_CLOSE",
         command::FRAME => "COMMAND_FRAME",
         command::RAW => "COMMAND_RAW",
         command::END => "COMMAND_END",
@@ -119,6 +128,8 @@ pub fn constants() -> Vec<Constant> {
         settings::INBOUND_MESSAGES => "SETTINGS_INBOUND_MESSAGES",
         settings::INBOUND_BYTES => "SETTINGS_INBOUND_BYTES",
         settings::INBOUND_CLOSES => "SETTINGS_INBOUND_CLOSES",
+        settings::MAX_BACKPRESSURE => "SETTINGS_MAX_BACKPRESSURE",
+        settings::POLICY_SHIFT => "SETTINGS_POLICY_SHIFT",
         settings::CLIENT => "SETTINGS_CLIENT",
         settings::SKIP_UTF8_VALIDATION => "SETTINGS_SKIP_UTF8_VALIDATION",
         compression::ON => "COMPRESSION_ON",

@@ -201,7 +201,12 @@ fn head_at(words: &[u32], at: usize) -> Head {
 fn inline_length(head: Head) -> usize {
     let carries = matches!(
         head.tag,
-        event::MESSAGE | event::FRAGMENTS | event::PING | event::PONG | event::CLOSE
+        event::MESSAGE
+            | event::FRAGMENTS
+            | event::PING
+            | event::PONG
+            | event::CLOSE
+            | event::DROPPED
     );
     if carries && !head.has(flag::BLOCK) {
         head.argument as usize

@@ -96,6 +96,13 @@ pub mod event {
     /// The peer sent more in a second than it may: aux is 1 for messages, 2 for bytes. Nothing that it
     /// sent follows.
     pub const LIMITED: u8 = 13;
+    /// Aux is 1 when a message did not fit into the limit of what may wait, 0 when half of it is free
+    /// again.
+    pub const BACKPRESSURE: u8 = 14;
+    /// Messages were dropped. The payload: how many (u32), their bytes (u64), then the numbers (u32) of
+    /// the commands, among those that asked for a WRITTEN event, which never will have one. All little
+    /// endian.
+    pub const DROPPED: u8 = 15;
 }
 
 /// Commands, JavaScript to worker.
@@ -147,7 +154,7 @@ pub mod flag {
 /// The settings words at the head of an ACCEPT payload and in an adoption.
 pub mod settings {
     /// Words in the block.
-    pub const WORDS: usize = 10;
+    pub const WORDS: usize = 11;
     /// Largest message in bytes, 0 for no limit.
     pub const MAX_PAYLOAD: usize = 0;
     /// Most fragments in a message, 0 for no limit.
@@ -168,12 +175,30 @@ pub mod settings {
     pub const INBOUND_MESSAGES: usize = 8;
     /// Bytes that are read in a second, 0 for no limit.
     pub const INBOUND_BYTES: usize = 9;
+    /// Bytes that may wait for the peer, 0 for no limit.
+    pub const MAX_BACKPRESSURE: usize = 10;
     /// Flag: we are the client.
     pub const CLIENT: u32 = 1;
     /// Flag: text is not checked.
     pub const SKIP_UTF8_VALIDATION: u32 = 2;
     /// Flag: a peer that sends more than the limit is left.
     pub const INBOUND_CLOSES: u32 = 4;
+    /// Where in the flags the policy for slow peers is, one of [`super::policy`].
+    pub const POLICY_SHIFT: u32 = 8;
+}
+
+/// What becomes of messages that exceed [`settings::MAX_BACKPRESSURE`].
+pub mod policy {
+    /// They wait, too.
+    pub const BUFFER: u32 = 0;
+    /// They are dropped.
+    pub const DROP_NEWEST: u32 = 1;
+    /// What waits longest is dropped for them.
+    pub const DROP_OLDEST: u32 = 2;
+    /// What waits of their topic is dropped for them, then what waits longest.
+    pub const LATEST: u32 = 3;
+    /// They are dropped, and the connection is closed.
+    pub const CLOSE: u32 = 4;
 }
 
 /// The compression word of the settings: bits, then fields of four bits at these shifts.

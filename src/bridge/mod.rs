@@ -31,7 +31,7 @@ pub use landing::Landing;
 pub use lane::{Environment, Lane, Piece};
 pub use outbox::{Command, Commands, Outbox};
 pub use record::{Records, words_of};
-pub use settings::{HeartbeatOptions, InboundLimitOptions, Settings};
+pub use settings::{BackpressureOptions, HeartbeatOptions, InboundLimitOptions, Policy, Settings};
 pub use slab::SharedSlab;
 pub use slot::{Addresses, SlotId};
 pub use table::{Chunk, WrittenTable, publish};

@@ -4,7 +4,7 @@
 
 use std::time::Duration;
 
-use super::layout::{compression, settings};
+use super::layout::{compression, policy, settings};
 use crate::protocol::{Compression, Config, DeflateOptions, InflateOptions, Role};
 
 /// The settings of a connection, both directions.
@@ -18,6 +18,44 @@ pub struct Settings {
     pub heartbeat: Option<HeartbeatOptions>,
     /// How much is taken in a second, if there is a limit.
     pub inbound_limit: Option<InboundLimitOptions>,
+    /// How much may wait for the peer, if there is a limit.
+    pub backpressure: Option<BackpressureOptions>,
+}
+
+/// How much may wait for a peer, and what becomes of more.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct BackpressureOptions {
+    /// Bytes, as they would be on the wire uncompressed.
+    pub limit: u64,
+    /// What becomes of a message that does not fit.
+    pub policy: Policy,
+}
+
+/// What becomes of a message for which there is no room.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Policy {
+    /// It waits, too.
+    Buffer,
+    /// It is dropped.
+    DropNewest,
+    /// What waits longest is dropped for it.
+    DropOldest,
+    /// What waits of its topic is dropped for it, then what waits longest.
+    Latest,
+    /// It is dropped, as are all that follow, and JavaScript closes the connection.
+    Close,
+}
+
+impl Policy {
+    fn from_flags(flags: u32) -> Self {
+        match flags >> settings::POLICY_SHIFT & 7 {
+            policy::DROP_NEWEST => Self::DropNewest,
+            policy::DROP_OLDEST => Self::DropOldest,
+            policy::LATEST => Self::Latest,
+            policy::CLOSE => Self::Close,
+            _ => Self::Buffer,
+        }
+    }
 }
 
 /// What is taken of a peer in a second; 0 is no limit.
@@ -86,6 +124,10 @@ impl Settings {
                 closes: flags & settings::INBOUND_CLOSES != 0,
             })
             .filter(|limit| limit.messages > 0 || limit.bytes > 0),
+            backpressure: (words[settings::MAX_BACKPRESSURE] > 0).then(|| BackpressureOptions {
+                limit: words[settings::MAX_BACKPRESSURE].into(),
+                policy: Policy::from_flags(flags),
+            }),
         }
     }
 }

@@ -85,6 +85,7 @@ impl<N: Network> Reactor<N> {
                         opcode: head.aux as u8,
                         mask: head.has(flag::MASK).then(|| resources.masks.next()),
                         compress: head.has(flag::COMPRESS),
+                        topic: 0,
                     };
                     connection.frame(frame, payload, head.has(flag::ACK), resources);
                 }

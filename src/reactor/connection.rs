@@ -32,6 +32,8 @@ use crate::bridge::layout::event;
 use crate::protocol::{Config, Role};
 
 const INTERNAL_ERROR: u16 = 1011;
+/// How often a flush goes on with what waited for the kernel.
+const REFILLS: usize = 64;
 /// Microseconds that no compression takes.
 const UNLIMITED: usize = 1 << 40;
 
@@ -76,7 +78,7 @@ impl<S: Socket> Connection<S> {
             id,
             socket,
             inbound: Inbound::new(id, token, config, settings.inbound_limit, now),
-            outbound: Outbound::new(id, token),
+            outbound: Outbound::new(id, token, settings.backpressure),
             streams: Streams::new(settings.deflate),
             client: settings.decoder.role == Role::Client,
             heartbeat: settings
@@ -271,11 +273,28 @@ impl<S: Socket> Connection<S> {
 
     /// Writes what was queued.
     pub(crate) fn flush(&mut self, resources: &mut Resources) -> Result<(), Gone> {
-        self.outbound.flush(&self.socket, resources)?;
+        for round in 1.. {
+            self.outbound.flush(&self.socket, resources)?;
+            let (socket, streams) = (&self.socket, &mut self.streams);
+            if !self.outbound.refill(socket, streams, resources) {
+                break;
+            }
+            if round == REFILLS {
+                // Others get their turn.
+                self.outbound.write_again(resources);
+                break;
+            }
+        }
+        self.list_job(resources);
         match self.outbound.finish_side(&self.socket) {
             Some(close) if close || self.inbound.has_ended() => Err(Gone(0)),
             _ => Ok(()),
         }
+    }
+
+    /// Tells JavaScript of what was dropped.
+    pub(crate) fn report(&mut self, resources: &mut Resources) {
+        self.outbound.report(resources);
     }
 
     pub(crate) fn pause(&mut self) {
@@ -316,6 +335,7 @@ impl<S: Socket> Connection<S> {
             opcode: CLOSE_OPCODE,
             mask: self.client.then(|| resources.masks.next()),
             compress: false,
+            topic: 0,
         };
         let code = INTERNAL_ERROR.to_be_bytes();
         let payload = Outgoing::Inline(&code);
@@ -336,7 +356,10 @@ impl<S: Socket> Connection<S> {
         let budget = resources.zlib_budget;
         resources.zlib_budget.refill(UNLIMITED);
         let (socket, streams) = (&self.socket, &mut self.streams);
-        while !self.outbound.deflate_on(socket, streams, resources) {
+        self.outbound.report(resources);
+        while !self.outbound.deflate_on(socket, streams, resources)
+            || self.outbound.encode_next(socket, streams, resources)
+        {
             resources.zlib_budget.refill(UNLIMITED);
         }
         resources.zlib_budget = budget;

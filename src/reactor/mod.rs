@@ -14,6 +14,7 @@
 //! that who that is may change (see `driver`). It knows no runtime and no
 //! JavaScript: the build feature `reactor` has neither.
 
+mod backlog;
 mod commands;
 mod compression;
 mod connection;
@@ -345,6 +346,7 @@ impl<N: Network> Reactor<N> {
         self.resources.again.clear();
         self.resources.stalled.clear();
         self.resources.throttled.clear();
+        self.resources.reports.clear();
         self.resources.dirty.clear();
         self.resources.long_jobs.clear();
         self.resources.unwritten = 0;

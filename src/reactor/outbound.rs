@@ -7,14 +7,15 @@
 use std::collections::VecDeque;
 use std::io::{self, IoSlice};
 
+use super::backlog::{Admission, Backlog, Waiting, What};
 use super::compression::Streams;
 use super::connection::Gone;
 use super::network::Socket;
 use super::outgoing::{FrameStart, Outgoing, PING_OPCODE};
 use super::resources::{Again, Resources};
 use super::write_queue::WriteQueue;
-use crate::bridge::layout::event;
-use crate::bridge::{Block, SlotId};
+use crate::bridge::layout::{INLINE_LIMIT, event};
+use crate::bridge::{BackpressureOptions, Block, SlotId};
 use crate::protocol::{encode_frame, encode_header};
 
 /// Blocks below this size are copied behind their header instead of being written by reference.
@@ -62,6 +63,8 @@ pub(crate) struct Outbound {
     /// The kernel takes no more for now.
     blocked: bool,
     deflating: Option<Box<Deflating>>,
+    /// What waits for a slow peer, where that is limited.
+    backlog: Option<Box<Backlog>>,
 }
 
 /// A message that is compressed in slices, and what was queued behind it.
@@ -83,7 +86,7 @@ enum Behind {
 }
 
 impl Outbound {
-    pub(crate) fn new(id: SlotId, token: usize) -> Self {
+    pub(crate) fn new(id: SlotId, token: usize, limit: Option<BackpressureOptions>) -> Self {
         Self {
             id,
             token,
@@ -95,6 +98,7 @@ impl Outbound {
             dirty: false,
             blocked: false,
             deflating: None,
+            backlog: limit.map(|options| Box::new(Backlog::new(options))),
         }
     }
 
@@ -115,6 +119,185 @@ impl Outbound {
 
     /// Queues a frame.
     pub(crate) fn frame(
+        &mut self,
+        socket: &impl Socket,
+        streams: &mut Streams,
+        frame: FrameStart,
+        payload: Outgoing<'_>,
+        ack: bool,
+        resources: &mut Resources,
+    ) {
+        if self.is_ending() {
+            return;
+        }
+        if self.backlog.is_some() {
+            self.frame_within_limit(socket, streams, frame, payload, ack, resources);
+        } else {
+            self.frame_now(socket, streams, frame, payload, ack, resources);
+        }
+    }
+
+    /// The same where it is limited how much may wait.
+    fn frame_within_limit(
+        &mut self,
+        socket: &impl Socket,
+        streams: &mut Streams,
+        frame: FrameStart,
+        payload: Outgoing<'_>,
+        ack: bool,
+        resources: &mut Resources,
+    ) {
+        let length = payload.as_slice().len();
+        let more = frame.wire_length(length) as u64;
+        let mut encoded = self.encoded_bytes();
+        let Some(backlog) = &mut self.backlog else {
+            return;
+        };
+        backlog.count_ack(ack);
+        let much = encoded >= backlog.most_encoded() || backlog.exceeds(encoded, more);
+        if much && !self.blocked && !frame.is_control() {
+            // What was not offered to the kernel yet is no reason to drop something. What fails here
+            // fails again when the queue is flushed.
+            let _ = self.flush(socket, resources);
+            while self.encode_next(socket, streams, resources) && !self.blocked {
+                let _ = self.flush(socket, resources);
+            }
+            encoded = self.encoded_bytes();
+        }
+        let (blocked, deflating) = (self.blocked, self.is_deflating());
+        let Some(backlog) = &mut self.backlog else {
+            return;
+        };
+        if !frame.is_control() {
+            let pressed = backlog.pressed;
+            let admission = backlog.admit(frame, length, ack, encoded);
+            let tells = !pressed && backlog.pressed;
+            self.settle_drops(resources);
+            if tells {
+                resources.staging.push(self.id, event::BACKPRESSURE, 1, 0);
+            }
+            if admission == Admission::Dropped {
+                return;
+            }
+        }
+        let Some(backlog) = &mut self.backlog else {
+            return;
+        };
+        if backlog.is_empty() && !blocked && !deflating {
+            backlog.pass(frame);
+            self.frame_now(socket, streams, frame, payload, ack, resources);
+        } else {
+            let block = kept(payload, resources);
+            backlog.push(What::Frame(frame, block), ack);
+            self.mark_dirty(resources);
+        }
+    }
+
+    /// Encoded bytes that wait, and those of a message that is being compressed.
+    fn encoded_bytes(&self) -> u64 {
+        let queued = self.queue.as_ref().map_or(0, |queue| queue.waiting);
+        let deflating = self.deflating.as_ref().map_or(0, |job| job.payload.len());
+        queued + deflating as u64
+    }
+
+    /// Counts what was dropped as done with.
+    fn settle_drops(&mut self, resources: &mut Resources) {
+        let Some(backlog) = &mut self.backlog else {
+            return;
+        };
+        let forgone = backlog.take_forgone();
+        if forgone > 0 {
+            self.written += forgone;
+            self.saved += forgone;
+            resources.publish_written(self.id, self.written);
+            resources.reports.push(self.token);
+        }
+    }
+
+    /// Tells JavaScript of what was dropped since the last time.
+    pub(crate) fn report(&mut self, resources: &mut Resources) {
+        let Some(dropped) = self
+            .backlog
+            .as_mut()
+            .and_then(|backlog| backlog.take_dropped())
+        else {
+            return;
+        };
+        let mut payload = dropped.messages.to_le_bytes().to_vec();
+        payload.extend_from_slice(&dropped.bytes.to_le_bytes());
+        payload.extend(dropped.acks.iter().flat_map(|number| number.to_le_bytes()));
+        let staging = &mut resources.staging;
+        if payload.len() <= INLINE_LIMIT {
+            staging.push_inline(self.id, event::DROPPED, 0, 0, &payload);
+        } else {
+            staging.push_block(self.id, event::DROPPED, 0, 0, payload);
+        }
+    }
+
+    /// Encodes some of what waited for the kernel, if it has room. Whether it did.
+    pub(crate) fn refill(
+        &mut self,
+        socket: &impl Socket,
+        streams: &mut Streams,
+        resources: &mut Resources,
+    ) -> bool {
+        let encoded = self.encoded_bytes();
+        if let Some(backlog) = &mut self.backlog
+            && backlog.is_relieved(encoded)
+        {
+            backlog.pressed = false;
+            resources.staging.push(self.id, event::BACKPRESSURE, 0, 0);
+        }
+        if self.blocked || self.queue.is_some() {
+            return false;
+        }
+        let most = self
+            .backlog
+            .as_ref()
+            .map_or(0, |backlog| backlog.most_encoded());
+        let mut some = false;
+        while self.encoded_bytes() <= most && self.encode_next(socket, streams, resources) {
+            some = true;
+        }
+        some
+    }
+
+    /// Encodes the next of what waited for the kernel. `false` if there is nothing, or it has to wait
+    /// for a message that is being compressed.
+    pub(crate) fn encode_next(
+        &mut self,
+        socket: &impl Socket,
+        streams: &mut Streams,
+        resources: &mut Resources,
+    ) -> bool {
+        if self.is_deflating() {
+            return false;
+        }
+        let Some(Waiting { what, ack, .. }) =
+            self.backlog.as_mut().and_then(|backlog| backlog.pop())
+        else {
+            return false;
+        };
+        match what {
+            What::Frame(frame, block) if !self.is_ending() => {
+                let payload = Outgoing::Block(block);
+                self.frame_now(socket, streams, frame, payload, ack, resources);
+            }
+            What::Raw(block) if !self.is_ending() => {
+                self.raw_now(socket, Outgoing::Block(block), ack, resources);
+            }
+            What::Frame(..) | What::Raw(_) => {}
+            What::End(close) => self.end_now(close, resources),
+        }
+        true
+    }
+
+    /// There is more to write, and there is room for it: in the next turn.
+    pub(crate) fn write_again(&self, resources: &mut Resources) {
+        resources.again.push_back((self.token, Again::Write));
+    }
+
+    fn frame_now(
         &mut self,
         socket: &impl Socket,
         streams: &mut Streams,
@@ -168,6 +351,7 @@ impl Outbound {
             opcode: PING_OPCODE,
             mask,
             compress: false,
+            topic: 0,
         };
         let length = frame.wire_length(0);
         self.written -= length;
@@ -216,12 +400,12 @@ impl Outbound {
             match next {
                 Behind::Frame(frame, block, ack) => {
                     let payload = Outgoing::Block(block);
-                    self.frame(socket, streams, frame, payload, ack, resources);
+                    self.frame_now(socket, streams, frame, payload, ack, resources);
                 }
                 Behind::Raw(block, ack) => {
-                    self.raw(socket, Outgoing::Block(block), ack, resources);
+                    self.raw_now(socket, Outgoing::Block(block), ack, resources);
                 }
-                Behind::End(close) => self.end(close, resources),
+                Behind::End(close) => self.end_now(close, resources),
             }
             // One of them may be the next to be compressed in slices.
             if let Some(job) = &mut self.deflating {
@@ -280,6 +464,24 @@ impl Outbound {
 
     /// Queues bytes as they are.
     pub(crate) fn raw(
+        &mut self,
+        socket: &impl Socket,
+        payload: Outgoing<'_>,
+        ack: bool,
+        resources: &mut Resources,
+    ) {
+        if let Some(backlog) = &mut self.backlog {
+            backlog.count_ack(ack);
+            if !backlog.is_empty() {
+                let block = kept(payload, resources);
+                backlog.push(What::Raw(block), ack);
+                return;
+            }
+        }
+        self.raw_now(socket, payload, ack, resources);
+    }
+
+    fn raw_now(
         &mut self,
         socket: &impl Socket,
         payload: Outgoing<'_>,
@@ -364,6 +566,16 @@ impl Outbound {
 
     /// Finishes our side when everything queued is written.
     pub(crate) fn end(&mut self, close: bool, resources: &mut Resources) {
+        if let Some(backlog) = &mut self.backlog
+            && !backlog.is_empty()
+        {
+            backlog.push(What::End(close), false);
+            return;
+        }
+        self.end_now(close, resources);
+    }
+
+    fn end_now(&mut self, close: bool, resources: &mut Resources) {
         if let Some(job) = &mut self.deflating {
             job.behind.push_back(Behind::End(close));
             return;
@@ -448,7 +660,8 @@ impl Outbound {
     pub(crate) fn sent(&self) -> u64 {
         let waiting = self.queue.as_ref().map_or(0, |queue| queue.waiting);
         let written = u64::try_from(self.written - self.saved).unwrap_or(0);
-        self.answered + written + waiting
+        let behind = self.backlog.as_ref().map_or(0, |backlog| backlog.bytes());
+        self.answered + written + waiting + behind
     }
 
     /// What is unwritten, where in it acknowledgements are due, and how far our side is.
@@ -463,6 +676,7 @@ impl Outbound {
     /// Gives all memory back.
     pub(crate) fn finish(&mut self, resources: &mut Resources) {
         self.deflating = None;
+        self.backlog = None;
         self.release_queue(resources);
     }
 

@@ -32,6 +32,8 @@ pub(crate) struct FrameStart {
     pub(crate) mask: Option<[u8; 4]>,
     /// First frame of a message: compress the message if that was negotiated.
     pub(crate) compress: bool,
+    /// Which messages it supersedes where only the latest is wanted; 0 is a topic of its own.
+    pub(crate) topic: u32,
 }
 
 impl FrameStart {

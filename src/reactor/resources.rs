@@ -49,6 +49,8 @@ pub(crate) struct Resources {
     pub(crate) stalled: Vec<usize>,
     /// Connections that have taken what they may in a second.
     pub(crate) throttled: Vec<(usize, Instant)>,
+    /// Connections with dropped messages that JavaScript has not been told of.
+    pub(crate) reports: Vec<usize>,
     /// Connections that commands gave something to write.
     pub(crate) dirty: VecDeque<usize>,
     /// How many of them may still be written to in this turn.
@@ -82,6 +84,7 @@ impl Resources {
             again: VecDeque::new(),
             stalled: Vec::new(),
             throttled: Vec::new(),
+            reports: Vec::new(),
             dirty: VecDeque::new(),
             flush_allowance: usize::MAX,
             long_jobs: VecDeque::new(),

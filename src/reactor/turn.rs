@@ -122,6 +122,12 @@ impl<N: Network> Reactor<N> {
             };
             self.on_connection(token, |connection, resources| connection.flush(resources));
         }
+        for token in std::mem::take(&mut self.resources.reports) {
+            self.on_connection(token, |connection, resources| {
+                connection.report(resources);
+                Ok(())
+            });
+        }
         self.time_refills();
         if !self.resources.spares.is_empty() {
             self.start_parking();

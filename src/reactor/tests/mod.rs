@@ -7,6 +7,7 @@
     reason = "a test fails by panicking"
 )]
 
+mod backlog;
 mod endings;
 mod exchange;
 mod extraction;
@@ -155,7 +156,9 @@ impl Side {
                     let block = self.lane.inbox().take_block().unwrap();
                     cost += block.len();
                     block.as_slice().to_vec()
-                } else if (event::MESSAGE..=event::CLOSE).contains(&head.tag) {
+                } else if (event::MESSAGE..=event::CLOSE).contains(&head.tag)
+                    || head.tag == event::DROPPED
+                {
                     at += length;
                     bytes[at - length..at].to_vec()
                 } else {

@@ -1,0 +1,196 @@
+// What waits for a peer that reads slowly on a socket that stays with Node, where a server limits it:
+// a reactor has its own (src/reactor/backlog.rs), with the same rules.
+//
+// Owns: frames that are not given to the Sender yet, which of them are dropped. Used by
+// stream-transport.js. Runs on: js. INVARIANT: a message of which something was given on is never
+// dropped, nor a control frame. Tests: __test__/operations/backpressure.test.js.
+
+'use strict';
+
+const { OPCODES } = require('./constants');
+const { droppedError } = require('./errors');
+const { byteLengthOf } = require('./send-data');
+
+const { CLOSE, CONTINUATION } = OPCODES;
+
+// Bytes that the socket may hold before what follows waits here.
+const MOST_GIVEN = 16 * 1024;
+const CALLBACK = 4;
+
+class Backlog {
+  /**
+   * @param {{limit: Number, policy: String}} options
+   * @param {StreamTransport} transport Asked for `encodedBytes`, told by `writeNow()`, `endNow()`,
+   *     `onPressure()` and `onDropped()`
+   */
+  constructor({ limit, policy }, transport) {
+    this._limit = limit;
+    this._policy = policy;
+    this._transport = transport;
+    this._waiting = [];
+    /** Bytes that wait here, as they would be on the wire uncompressed. */
+    this.bytes = 0;
+    this._current = null;
+    this._message = 0;
+    this._given = 0;
+    // Frames whose callbacks will come.
+    this._outstanding = 0;
+    this._onWritten = (error) => {
+      this._outstanding--;
+      if (!error) this.pump();
+    };
+    this._closed = false;
+    this._dropped = { messages: 0, bytes: 0 };
+    this._reporting = false;
+    this.pressed = false;
+  }
+
+  /** As the transport's `frame()`. */
+  frame(...frame) {
+    const [opcode, data, fin, mask, callback] = frame;
+    const length = byteLengthOf(data);
+    const bytes = length + (length < 126 ? 2 : length < 65536 ? 4 : 10) + (mask ? 4 : 0);
+    const entry = { frame, length, bytes, message: 0 };
+    if (opcode < CLOSE) {
+      if (!this._admits(opcode, fin, bytes)) {
+        this._note(length, callback);
+        return;
+      }
+      entry.message = this._message;
+    }
+    this._put(entry);
+  }
+
+  /** The end of our side, behind what waits. */
+  end() {
+    this._put({ frame: null, length: 0, bytes: 0, message: 0 });
+  }
+
+  _put(entry) {
+    this._waiting.push(entry);
+    this.bytes += entry.bytes;
+    this.pump();
+  }
+
+  /** Gives on what the socket has room for. */
+  pump() {
+    const { _transport: transport } = this;
+    const most = Math.min(MOST_GIVEN, this._limit / 4);
+    while (this._waiting.length > 0 && transport.encodedBytes <= most) {
+      const { bytes, frame, message } = this._waiting.shift();
+      this.bytes -= bytes;
+      this._given = Math.max(this._given, message);
+      if (frame === null) transport.endNow();
+      else this._give(frame);
+    }
+    this._relieve();
+    // Who wrote to the socket himself is waited for otherwise.
+    const waits = this.pressed || this._waiting.length > 0;
+    if (waits && this._outstanding === 0) transport.onceWritten();
+  }
+
+  _give([opcode, data, fin, mask, callback, compress]) {
+    const { _onWritten: onWritten } = this;
+    const done =
+      callback === undefined
+        ? onWritten
+        : (error) => {
+            onWritten(error);
+            callback(error);
+          };
+    this._outstanding++;
+    this._transport.writeNow(opcode, data, fin, mask, done, compress);
+  }
+
+  /** Tells when enough was written. */
+  _relieve() {
+    if (!this.pressed || this._transport.encodedBytes + this.bytes > this._limit / 2) return;
+    this.pressed = false;
+    this._transport.onPressure(false);
+  }
+
+  _admits(opcode, fin, bytes) {
+    if (opcode !== CONTINUATION) {
+      this._message++;
+      this._current = null;
+    }
+    let admits = this._current !== false;
+    if (admits && (this._closed || this._excess(bytes) > 0)) {
+      if (!this.pressed) {
+        this.pressed = true;
+        this._transport.onPressure(true);
+      }
+      admits = this._makeRoom(bytes);
+    }
+    if (!admits && this._current !== false) {
+      this._dropped.messages++;
+      this._drop((each) => each.message === this._message, Infinity);
+    }
+    this._current = fin ? null : admits;
+    return admits;
+  }
+
+  _excess(bytes) {
+    return this._transport.encodedBytes + this.bytes + bytes - this._limit;
+  }
+
+  _makeRoom(bytes) {
+    const { _message: message, _policy: policy } = this;
+    const started = this._current === true && this._given === message;
+    if (policy === 'buffer' || started) return true;
+    if (policy === 'close') this._closed = true;
+    if (policy !== 'drop-oldest' && policy !== 'latest') return false;
+    const older = (each) => each.message > this._given && each.message < message;
+    const needed = this._excess(bytes);
+    let free = 0;
+    for (const each of this._waiting) if (older(each)) free += each.bytes;
+    if (free < needed) return false;
+    // A topic of its own is all that there is here.
+    this._drop(older, policy === 'latest' ? Infinity : needed);
+    return true;
+  }
+
+  /** Drops whole messages that `concerns` names, the oldest first, until so many bytes are free. */
+  _drop(concerns, needed) {
+    let free = 0;
+    let last = this._message;
+    this._waiting = this._waiting.filter((each) => {
+      if (!concerns(each) || (free >= needed && each.message !== last)) return true;
+      if (each.message !== last) this._dropped.messages++;
+      last = each.message;
+      free += each.bytes;
+      this.bytes -= each.bytes;
+      this._note(each.length, each.frame[CALLBACK]);
+      return false;
+    });
+  }
+
+  _note(length, callback) {
+    this._dropped.bytes += length;
+    if (callback !== undefined) process.nextTick(callback, droppedError());
+    if (this._reporting) return;
+    this._reporting = true;
+    process.nextTick(report, this);
+  }
+
+  /** The socket is gone: callbacks of what waits get an error. */
+  fail(error) {
+    const waiting = this._waiting;
+    this._waiting = [];
+    this.bytes = 0;
+    for (const { frame } of waiting) {
+      if (frame !== null && frame[CALLBACK] !== undefined) {
+        process.nextTick(frame[CALLBACK], error);
+      }
+    }
+  }
+}
+
+function report(backlog) {
+  const { messages, bytes } = backlog._dropped;
+  backlog._dropped = { messages: 0, bytes: 0 };
+  backlog._reporting = false;
+  backlog._transport.onDropped(messages, bytes);
+}
+
+module.exports = Backlog;
