@@ -62,6 +62,7 @@ function demote(transport, socket, handle) {
   handle.heir = heir;
   transport.handOver(heir, socket);
   heir.attach(transport.websocket);
+  if (transport.knownReceiver !== null) transport.knownReceiver.follow(heir.receiver);
   writeUnsent(socket, transport, writes, owesDrain);
   if (ahead.length > 0) genuine.push.call(socket, ahead);
   transport.onceExtracted(() => {
@@ -120,7 +121,6 @@ function inherit(transport, socket, { codec, isCompressing, isInflating, window 
   if (deflate !== undefined) deflate.continueFrom(window);
   const heir = new DemotedTransport(socket, websocket, codec, isInflating);
   heir.sender.continueMessage(isCompressing);
-  if (transport.knownReceiver !== null) transport.knownReceiver.follow(heir.receiver);
   return heir;
 }
 

@@ -173,7 +173,7 @@ class NativeInbound {
       websocket[kOnPong](data);
     } else if (tag === EVENT_CLOSE) {
       if (this._receiver !== null) this._receiver.emit('conclude', aux, data);
-      websocket[kOnConclude](aux, data);
+      else websocket[kOnConclude](aux, data);
     } else if (tag === EVENT_VIOLATION) {
       websocket[kOnViolation](violationError(aux, data));
     } else if (tag === EVENT_LIMITED) {

@@ -10,14 +10,13 @@
 const { Writable } = require('stream');
 
 const Sender = require('./sender');
+const { kOnConclude, kOptions } = require('./constants');
 
 // Events that only a Receiver has that really decodes.
 const DECODING = new Set(['message', 'ping', 'pong', 'error', 'drain', 'finish', 'close']);
 
-const { kOptions } = require('./constants');
-
 /**
- * Emits 'conclude' as a Receiver does, before the WebSocket reacts to the close frame.
+ * Emits 'conclude' as a Receiver does; the WebSocket reacts to it.
  */
 class ReceiverStandIn extends Writable {
   /** @param {NativeTransport} transport */
@@ -35,6 +34,9 @@ class ReceiverStandIn extends Writable {
     this._maxBufferedChunks = options.maxBufferedChunks | 0;
     this._maxFragments = options.maxFragments | 0;
     this._skipUTF8Validation = Boolean(options.skipUTF8Validation);
+    // As ws's own listener: who listens later hears of it when the WebSocket has reacted.
+    this._onConclude = (code, reason) => transport.websocket[kOnConclude](code, reason);
+    Writable.prototype.on.call(this, 'conclude', this._onConclude);
     // A Receiver at rest, between two frames.
     this._bufferedBytes = 0;
     this._buffers = [];
@@ -65,24 +67,6 @@ class ReceiverStandIn extends Writable {
     else this._transport.setMaxPayload(Math.max(limit | 0, 0));
   }
 
-  on(event, listener) {
-    this._beReal(event);
-    return super.on(event, listener);
-  }
-
-  addListener(event, listener) {
-    return this.on(event, listener);
-  }
-
-  prependListener(event, listener) {
-    this._beReal(event);
-    return super.prependListener(event, listener);
-  }
-
-  _beReal(event) {
-    if (DECODING.has(event)) this._transport.giveBack();
-  }
-
   /** Bytes from elsewhere are decoded as if the peer had sent them. */
   _write(chunk, encoding, callback) {
     this._transport.giveBack();
@@ -90,16 +74,38 @@ class ReceiverStandIn extends Writable {
     else callback();
   }
 
-  /** A real one decodes from now on; who listens here hears of it. */
+  /** A real one decodes from now on; who listens here listens there. */
   follow(receiver) {
+    const listeners = this.rawListeners('conclude');
+    // Those before and behind ours; the real one has its own.
+    const at = listeners.indexOf(this._onConclude);
     this._real = receiver;
     receiver._maxPayload = this._limit;
-    for (const event of ['conclude', ...DECODING]) {
-      receiver.on(event, (...details) => {
-        if (event !== 'error' || this.listenerCount(event) > 0) this.emit(event, ...details);
-      });
+    for (const listener of listeners.slice(0, Math.max(at, 0)).reverse()) {
+      receiver.prependListener('conclude', listener);
     }
+    for (const listener of listeners.slice(at + 1)) receiver.on('conclude', listener);
   }
+}
+
+const LISTENING = ['addListener', 'on', 'once', 'prependListener', 'prependOnceListener'];
+const ABOUT_LISTENERS = ['listenerCount', 'listeners', 'off', 'rawListeners', 'removeAllListeners'];
+ABOUT_LISTENERS.push('removeListener');
+
+for (const name of [...LISTENING, ...ABOUT_LISTENERS]) {
+  const { [name]: method } = Writable.prototype;
+  Object.defineProperty(ReceiverStandIn.prototype, name, {
+    configurable: true,
+    writable: true,
+    value(event, ...rest) {
+      if (LISTENING.includes(name) && DECODING.has(event)) this._transport.giveBack();
+      return Reflect.apply(
+        method,
+        this._real || this,
+        arguments.length === 0 ? [] : [event, ...rest]
+      );
+    }
+  });
 }
 
 // Its gate is the transport's, if there is one.

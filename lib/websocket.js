@@ -438,7 +438,8 @@ const { close } = WebSocket.prototype;
 
 /** COMPAT(ws 8.23): a plain property there. */
 function replace(websocket, name, value) {
-  Object.defineProperty(websocket, name, { value, configurable: true, writable: true });
+  const property = { value, configurable: true, enumerable: true, writable: true };
+  Object.defineProperty(websocket, name, property);
 }
 
 /** Half-closes the socket once both close frames are under way, or ours after an error. */
