@@ -244,6 +244,28 @@ compare('Blobs as payloads of control frames', async ({ websocket, peer, note, c
   return seen;
 });
 
+// The reactor may know of the end when JavaScript has not heard of it yet.
+for (const [name, ask] of Object.entries({
+  bytesRead: (socket) => socket.bytesRead,
+  _handle: (socket) => socket._handle
+})) {
+  compare(
+    `a connection that is gone when ${name} is asked for`,
+    async ({ websocket, peer, closed }) => {
+      websocket.removeAllListeners('error');
+      websocket.on('error', () => {});
+      const { _socket: socket } = websocket;
+      const gone = once(peer, 'close');
+      peer._socket.resetAndDestroy();
+      await gone;
+      // Nobody lets the event loop tell.
+      for (const end = Date.now() + 5; Date.now() < end;);
+      void ask(socket);
+      await closed;
+    }
+  );
+}
+
 test.each(Object.entries(libraries))(
   'generateMask makes the masks: %s',
   async (name, WebSocket) => {
