@@ -70,6 +70,15 @@ declare class WebSocket extends EventEmitter {
     options?: WebSocket.ClientOptions | ClientRequestArgs
   );
 
+  /**
+   * Prepares a message that several WebSockets are to send: it is framed once, and compressed once
+   * for all that compress alike.
+   */
+  static prepare(
+    data: WebSocket.SendData,
+    options?: Pick<WebSocket.PublishOptions, 'binary' | 'compress'>
+  ): WebSocket.PreparedMessage;
+
   /** Puts the WebSocket on a socket whose handshake was made elsewhere. */
   setSocket(socket: Duplex, head: Buffer, options: WebSocket.SocketOptions): void;
   /** Starts the closing handshake. Throws on a code or reason that must not be sent. */
@@ -85,12 +94,29 @@ declare class WebSocket extends EventEmitter {
   /** Sends a pong of at most 125 bytes. */
   pong(data?: any, mask?: boolean, callback?: (error: Error) => void): void;
   /** Sends a message; the callback comes when its bytes went to the kernel. */
-  send(data: WebSocket.SendData, callback?: (error?: Error) => void): void;
   send(
-    data: WebSocket.SendData,
+    data: WebSocket.SendData | WebSocket.PreparedMessage,
+    callback?: (error?: Error) => void
+  ): void;
+  send(
+    data: WebSocket.SendData | WebSocket.PreparedMessage,
     options: WebSocket.SendOptions,
     callback?: (error?: Error) => void
   ): void;
+
+  /** The topics that it is subscribed to, until it begins to close. */
+  readonly subscriptions: string[];
+  /**
+   * Subscribes to a topic of the server, whose WebSocket this must be. False if it was subscribed,
+   * or is not open any more.
+   */
+  subscribe(topic: string): boolean;
+  /** Leaves a topic. What was published before still comes. False if it was not subscribed. */
+  unsubscribe(topic: string): boolean;
+  /** Whether it is subscribed to a topic. */
+  isSubscribed(topic: string): boolean;
+  /** Gives a message to everybody else who is subscribed to a topic. Returns how many get it. */
+  publish(topic: string, data: WebSocket.SendData, options?: WebSocket.PublishOptions): number;
 
   /** Adds a listener as browsers do: it gets an event object, and text messages as strings. */
   addEventListener<K extends keyof WebSocket.WebSocketEventMap>(
@@ -198,6 +224,23 @@ declare namespace WebSocket {
     redirect: [url: string, request: ClientRequest];
     /** Client: any other response. */
     'unexpected-response': [request: ClientRequest, response: IncomingMessage];
+  }
+
+  /** What `prepare()` returns. */
+  interface PreparedMessage {
+    /** The bytes of the message. */
+    readonly data: Buffer;
+    /** Whether it is compressed where that was negotiated. */
+    readonly compress: boolean;
+  }
+
+  interface PublishOptions {
+    /** Whether the message is binary. Default: false for strings and numbers, else true. */
+    binary?: boolean | undefined;
+    /** Whether to compress, where permessage-deflate was negotiated. Default: true. */
+    compress?: boolean | undefined;
+    /** Who does not get the message: one WebSocket or several. */
+    except?: WebSocket | Iterable<WebSocket> | null | undefined;
   }
 
   interface SendOptions {
@@ -378,6 +421,13 @@ declare namespace WebSocket {
     heartbeat?: HeartbeatOptions | false | null | undefined;
     /** The address to listen on. Default: all. */
     host?: string | undefined;
+    /**
+     * Servers of one process that name the same hub share their topics, in all threads. Default:
+     * topics of its own.
+     */
+    hub?: string | undefined;
+    /** How many topics a WebSocket may be subscribed to; 0: any number. Default: any. */
+    maxSubscriptions?: number | undefined;
     /** Whether upgrades come through `handleUpgrade()` only. Default: false. */
     noServer?: boolean | undefined;
     /** The only path that is accepted. Default: any. */
@@ -499,6 +549,8 @@ declare namespace WebSocket {
     close: [];
     /** The server listens. */
     listening: [];
+    /** A WebSocket joined or left a topic, which `count` are subscribed to now. */
+    subscription: [websocket: InstanceType<T>, topic: string, count: number];
     /** A handshake failed; the listener answers it and closes the socket. */
     wsClientError: [error: Error, socket: Duplex, request: InstanceType<U>];
   }
@@ -517,6 +569,13 @@ declare namespace WebSocket {
 
     constructor(options?: ServerOptions<T, U>, callback?: () => void);
 
+    /** The topics that somebody is subscribed to. */
+    readonly topics: string[];
+
+    /** Gives a message to everybody who is subscribed to a topic. Returns how many get it. */
+    publish(topic: string, data: SendData, options?: PublishOptions): number;
+    /** How many are subscribed to a topic. */
+    subscriberCount(topic: string): number;
     /** Where the server listens; null once it is closed. Throws in noServer mode. */
     address(): AddressInfo | string | null;
     /** Stops accepting connections; those that are open stay open. */

@@ -30,6 +30,15 @@ const fanout = (handler) => ({
   aims: { perSecond: 6.5, allMicros: 1 / 6 }
 });
 
+const published = (args, environment = {}) => ({
+  mode: 'fanout',
+  args: ['--connections', 1000, ...args],
+  environment: { HANDLER: 'publish', ...environment },
+  ahead: 'bun',
+  lead: 1.2,
+  aims: { perSecond: 8 }
+});
+
 const burning = (micros) => ({
   ...echo(BUSY, 1, 64),
   environment: { HANDLER: 'burn', BURN: String(micros) }
@@ -82,6 +91,19 @@ module.exports = [
   { name: 'fan-out to 1000 clients', ...fanout('fanout') },
   { name: 'fan-out to 1000 clients from a timer', ...fanout('fanout-timer') },
   { name: 'fan-out to 1000 clients from an async handler', ...fanout('fanout-async') },
+  { name: 'publish 64 B to 1000 subscribers', ...published(['--inflight', 4]) },
+  {
+    name: 'publish to 10000 topics of 10',
+    ...published(['--inflight', 64, '--answers', 10], { HANDLER: 'topics' }),
+    aims: { perSecond: 2 }
+  },
+  {
+    name: 'publish 2 KiB compressed to 1000 subscribers',
+    ...compressed(published(['--inflight', 4, '--size', 2048]), false),
+    ahead: 'bun',
+    aims: { perSecond: 8, allMicros: 1 / 8 },
+    environment: { HANDLER: 'publish', DEFLATE: 'no-takeover' }
+  },
   { name: 'handler burns 10 us, 64 connections', ...burning(10), aims: { perSecond: 1.4 } },
   { name: 'handler burns 50 us, 64 connections', ...burning(50), aims: { perSecond: 1.4 } },
   {

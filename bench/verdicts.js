@@ -38,7 +38,8 @@ function besideRival(scenario, results, result) {
   const rival = results[scenario.ahead];
   if (rival === undefined) return [];
   const ratio = result.perSecond / rival.perSecond;
-  return [verdict('perSecond', `throughput beside ${scenario.ahead}`, ratio, 1)];
+  const { ahead, lead = 1 } = scenario;
+  return [verdict('perSecond', `throughput beside ${ahead}`, ratio, lead)];
 }
 
 /** What `auto` reaches of the better of the two drivers, if all three were measured. */

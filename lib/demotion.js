@@ -14,6 +14,7 @@ const net = require('net');
 
 const { PERMESSAGE_DEFLATE } = require('./constants');
 const { DemotedTransport } = require('./demoted-transport');
+const PreparedMessage = require('./topics/prepared-message');
 
 const { prototype: genuine } = net.Socket;
 
@@ -40,12 +41,14 @@ function demote(transport, socket, handle) {
     bytesWritten: handle.baseWritten + extracted.sent - writes.unsent.length
   };
   // Before the decoder is taken.
-  const { isCompressing, isInflating } = extracted;
+  const { isCompressing, isInflating, isWithinMessage } = extracted;
   const parts = {
     codec: extracted.takeCodec(),
     held: extracted.takeHeld(),
     isCompressing,
     isInflating,
+    isWithinMessage,
+    waiting: extracted.takeWaiting(),
     window: extracted.takeWindow()
   };
   const ahead = extracted.takeAhead();
@@ -115,12 +118,16 @@ function startReading(socket, real) {
 }
 
 /** The transport that a WebSocket has from now on. */
-function inherit(transport, socket, { codec, isCompressing, isInflating, window }) {
+function inherit(transport, socket, parts) {
+  const { codec, isCompressing, isInflating, isWithinMessage, waiting, window } = parts;
   const { websocket } = transport;
   const { [PERMESSAGE_DEFLATE]: deflate } = websocket._extensions;
   if (deflate !== undefined) deflate.continueFrom(window);
   const heir = new DemotedTransport(socket, websocket, codec, isInflating);
-  heir.sender.continueMessage(isCompressing);
+  heir.sender.continueMessage(isWithinMessage, isCompressing);
+  for (const { opcode, payload, compress } of waiting) {
+    heir.publish(new PreparedMessage(opcode, payload, compress));
+  }
   return heir;
 }
 

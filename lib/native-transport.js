@@ -22,6 +22,7 @@ const {
   kOnEnd,
   kOnGone,
   kOnSendError,
+  kOutside,
   kTransport
 } = require('./constants');
 const { destroyedError, droppedError, systemError } = require('./errors');
@@ -33,30 +34,39 @@ const Queue = require('./queue');
 const { byteLengthOf } = require('./send-data');
 const { SendGate, isBlob } = require('./send-gate');
 const { currentTick } = require('./tick');
+const { keepByHand, leaveToReactor, sharesTopics } = require('./topics/membership');
+const Outside = require('./topics/outside');
 
 const {
   COMMAND_ACCEPT,
   COMMAND_DESTROY,
   COMMAND_END,
   COMMAND_FRAME,
+  COMMAND_GUARD,
   COMMAND_KEEP_ALIVE,
+  COMMAND_LEAVE,
   COMMAND_MAX_PAYLOAD,
   COMMAND_NO_DELAY,
   COMMAND_PAUSE,
+  COMMAND_POST,
   COMMAND_RAW,
   COMMAND_RELEASE,
   COMMAND_RESUME,
+  COMMAND_SUBSCRIBE,
+  COMMAND_UNSUBSCRIBE,
   COMMAND_WATCH,
   FLAG_ACK,
   FLAG_COMPRESS,
   FLAG_FIN,
-  FLAG_MASK
+  FLAG_MASK,
+  FLAG_WHOLE
 } = bridge.layout;
 
 const FIN_BIT = FLAG_FIN << 8;
 const MASK_BIT = FLAG_MASK << 8;
 const ACK_BIT = FLAG_ACK << 8;
 const COMPRESS_BIT = FLAG_COMPRESS << 8;
+const WHOLE_BIT = FLAG_WHOLE << 8;
 
 // No socket of Node's waits for 'drain' below this.
 const MUCH = 16 * 1024;
@@ -92,6 +102,7 @@ class NativeTransport {
     this._countsBytes = false;
     this._surplus = null;
     this._gate = null;
+    this._passesByHand = false;
     this._sender = null;
     this._socket = null;
     this._destroyed = false;
@@ -101,6 +112,7 @@ class NativeTransport {
     this._onFinished = null;
     this._onExtracted = null;
     this._heir = null;
+    this._outside = null;
     this._onOver = null;
     this._over = false;
     lane.endpoints[slot] = this._inbound;
@@ -182,6 +194,7 @@ class NativeTransport {
       if (this._gate === null) this._gate = this._makeGate();
       const send = (bytes) => this._frame(opcode, bytes, fin, mask, callback, compress);
       this._gate.read(data, send, callback);
+      this._passByHand(true);
     } else if (this._gate !== null && this._gate.isShut) {
       const send = () => this._frame(opcode, data, fin, mask, callback, compress);
       this._gate.wait(byteLengthOf(data), send, callback);
@@ -193,12 +206,93 @@ class NativeTransport {
   _makeGate() {
     return new SendGate(
       () => this._isClosed(),
-      (error) => this.websocket[kOnSendError](error)
+      (error) => this.websocket[kOnSendError](error),
+      () => this._passByHand(false)
     );
   }
 
   _isClosed() {
     return this.gone || this._destroyed;
+  }
+
+  /**
+   * Makes the connection a member of a topic. What is published to it from here on goes out behind
+   * what was sent before.
+   *
+   * @param {Number} topic
+   * @return {Number} The index of the lane in which it is one
+   */
+  join(topic) {
+    this._command(COMMAND_SUBSCRIBE, topic);
+    return this.lane.index;
+  }
+
+  leave(topic) {
+    this._command(COMMAND_UNSUBSCRIBE, topic);
+  }
+
+  leaveAll() {
+    this._command(COMMAND_LEAVE, 0);
+  }
+
+  /** Whether what is published to it comes through `publish()`: not while the reactor can do it. */
+  get passesByHand() {
+    return this._passesByHand;
+  }
+
+  // What is published while a Blob is read has to wait for it, as what is sent.
+  _passByHand(on) {
+    if (on === this._passesByHand || this.gone) return;
+    this._passesByHand = on;
+    this._command(COMMAND_GUARD, on ? 1 : 0);
+    if (this.websocket === null) return;
+    if (on) keepByHand(this.websocket);
+    else leaveToReactor(this.websocket);
+  }
+
+  /**
+   * Queues a message that was published.
+   *
+   * @param {PreparedMessage} message
+   */
+  publish(message) {
+    if (this._gate.isShut) this._gate.wait(message.data.length, () => this._publish(message));
+    else this._publish(message);
+  }
+
+  /**
+   * Queues a prepared message.
+   *
+   * @param {PreparedMessage} message
+   * @param {Function} [callback] As of `frame()`
+   */
+  post(message, callback) {
+    if (this._gate !== null && this._gate.isShut) {
+      this._gate.wait(message.data.length, () => this._post(message, callback), callback);
+    } else {
+      this._post(message, callback);
+    }
+  }
+
+  _post(message, callback) {
+    let word = COMMAND_POST;
+    if (callback !== undefined) {
+      word |= ACK_BIT;
+      const isCompressing = message.compress && this._isCompressed(message.data);
+      if (!this._await(callback, isCompressing)) return;
+    }
+    if (this.gone) return;
+    const { lane } = this;
+    lane.command(word, this.slot, this.generation, lane.prepare(message));
+    if (message.data.length >= MUCH) this.largeIn = currentTick();
+    this._noteSent(message.data.length, message.data.length - message.surplus, false);
+  }
+
+  _publish({ opcode, data, compress }) {
+    if (this.gone) return;
+    const flags = FIN_BIT | WHOLE_BIT | (compress ? COMPRESS_BIT : 0);
+    const word = COMMAND_FRAME | flags | (opcode << 16);
+    this._queued += frameLength(this.lane.write(word, this.slot, this.generation, data));
   }
 
   _frame(opcode, data, fin, mask, callback, compress) {
@@ -217,10 +311,14 @@ class NativeTransport {
     if (length >= MUCH && (!mask || compress || typeof data === 'string')) {
       this.largeIn = currentTick();
     }
-    this._queued += length + (length < 126 ? 2 : length < 65536 ? 4 : 10) + (mask ? 4 : 0);
-    if (typeof data === 'string' && !mask && length !== data.length && !this._countsBytes) {
-      this._noteSurplus(length - data.length);
-    }
+    const isText = typeof data === 'string' && !mask;
+    this._noteSent(length, isText ? data.length : length, mask);
+  }
+
+  /** A frame is queued; its payload counts as `units` while it waits. */
+  _noteSent(length, units, mask) {
+    this._queued += frameLength(length) + (mask ? 4 : 0);
+    if (length !== units && !this._countsBytes) this._noteSurplus(length - units);
     if (this.watcher !== null) this.watcher.onSend();
   }
 
@@ -494,12 +592,19 @@ class NativeTransport {
     this.resume = () => socket.resume();
     if (heir === null) return;
     this.frame = this._frame = (...frame) => heir.frame(...frame);
+    this.publish = this._publish = (message) => heir.publish(message);
+    this.post = this._post = (message, callback) => heir.post(message, callback);
     this.end = () => heir.end();
     if (this._gate !== null) heir.sender.shareGate(this._gate);
     if (this._inbound.blocked) heir.setBlocked(true);
     // Held back by a pause that the socket's user ends.
     socket.on('resume', () => this._inbound.resume());
     this.websocket[kTransport] = heir;
+    keepByHand(this.websocket);
+    if (!sharesTopics(this.websocket)) return;
+    // The reactor goes on to tell of what other threads publish.
+    this._outside = new Outside(this.websocket, this.lane, this.slot, this.generation);
+    this.websocket[kOutside] = this._outside;
   }
 
   /** @param {Function} callback Called when all that the reactor reported is delivered */
@@ -509,8 +614,12 @@ class NativeTransport {
 
   /** Called by the inbound half: nothing comes from the reactor any more. */
   onExtracted() {
-    this.lane.endpoints[this.slot] = undefined;
-    this.lane.command(COMMAND_RELEASE, this.slot, this.generation, 0);
+    if (this._outside !== null) {
+      this._outside.begin();
+    } else {
+      this.lane.endpoints[this.slot] = undefined;
+      this.lane.command(COMMAND_RELEASE, this.slot, this.generation, 0);
+    }
     this._hold.release();
     if (this._onExtracted !== null) this._onExtracted();
   }
@@ -680,6 +789,11 @@ class NativeTransport {
 function failureOf(errno) {
   const error = systemError(errno, 'read');
   return error.code === 'EPIPE' ? systemError(errno, 'write') : error;
+}
+
+/** Bytes of an unmasked frame, header included. */
+function frameLength(length) {
+  return length + (length < 126 ? 2 : length < 65536 ? 4 : 10);
 }
 
 function conclude(transport, errno) {

@@ -40,6 +40,22 @@ function toPayload(data) {
 }
 
 /**
+ * The payload of a message for several.
+ *
+ * @param {*} data
+ * @return {(String|Buffer)}
+ * @throws {TypeError} As `toBuffer()`, and on a Blob
+ */
+function toShared(data) {
+  if (typeof data === 'string') return data;
+  if (typeof data === 'number') return data.toString();
+  const payload = toPayload(data || EMPTY_BUFFER);
+  if (Buffer.isBuffer(payload)) return payload;
+  const error = new TypeError('A Blob has to be read before it is sent to several');
+  throw Object.assign(error, { code: 'ERR_INVALID_ARG_TYPE' });
+}
+
+/**
  * @param {*} data
  * @return {Number} Its length in bytes
  * @throws {TypeError} As `toBuffer()`
@@ -99,4 +115,4 @@ function closePayload(code, reason) {
   return payload;
 }
 
-module.exports = { byteLengthOf, checkControlPayload, closePayload, toBuffer, toPayload };
+module.exports = { byteLengthOf, checkControlPayload, closePayload, toBuffer, toPayload, toShared };

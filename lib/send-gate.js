@@ -8,6 +8,7 @@
 
 const { Buffer } = require('buffer');
 
+const { NOOP } = require('./constants');
 const { CLOSED_WHILE_COMPRESSING } = require('./errors');
 const Queue = require('./queue');
 
@@ -37,10 +38,12 @@ class SendGate {
   /**
    * @param {Function} isClosed Whether nothing can be sent any more
    * @param {Function} onError Called with the error of a Blob that could not be read
+   * @param {Function} [onOpen] Called when nothing waits any more
    */
-  constructor(isClosed, onError) {
+  constructor(isClosed, onError, onOpen = NOOP) {
     this._isClosed = isClosed;
     this._onError = onError;
+    this._onOpen = onOpen;
     this.queue = new Queue();
     this.state = GATE_STATES.OPEN;
     // Bytes that wait here.
@@ -119,6 +122,7 @@ class SendGate {
       this.bytes -= bytes;
       send();
     }
+    if (!this.isShut) this._onOpen();
   }
 }
 
@@ -138,6 +142,7 @@ function fail(gate, error, callback) {
     const queued = queue.shift();
     if (typeof queued.callback === 'function') queued.callback(error);
   }
+  if (!gate.isShut) gate._onOpen();
 }
 
 module.exports = { SendGate, isBlob };

@@ -30,6 +30,9 @@ class Sender {
     this._firstFragment = true;
     // Whether the message in progress is compressed.
     this._compress = false;
+    // Whether a message in fragments is not complete, and what was published meanwhile.
+    this._isWithinMessage = false;
+    this._published = [];
     this._gate = new SendGate(
       () => Boolean(socket.destroyed),
       (error) => this.onerror(error)
@@ -154,6 +157,54 @@ class Sender {
    * @param {Boolean} [compress] For the first frame of a message: whether to compress the message
    */
   writeFrame(opcode, data, fin, mask, callback, compress) {
+    this._queueFrame(opcode, data, fin, mask, callback, compress);
+    if (opcode > BINARY) return;
+    this._isWithinMessage = !fin;
+    while (!this._isWithinMessage && this._published.length > 0) {
+      this.publish(...this._published.shift());
+    }
+  }
+
+  /**
+   * Queues a message that was published, behind the fragments of one in progress.
+   *
+   * @param {PreparedMessage} message
+   * @param {Function} [callback]
+   */
+  publish(message, callback) {
+    const { opcode, data, compress } = message;
+    if (this._isWithinMessage) {
+      this._published.push([message, callback]);
+    } else if (!compress || !this._compresses(data)) {
+      const write = () => this._socket.write(message.frame, callback);
+      if (this._gate.isShut) this._gate.wait(data.length, write, callback);
+      else write();
+    } else {
+      const { [PERMESSAGE_DEFLATE]: extension } = this._extensions;
+      const { takeover, windowBits } = directions(extension.params, extension._isServer).deflate;
+      if (takeover) {
+        this._queueFrame(opcode, data, true, false, callback, true);
+        return;
+      }
+      const write = () => this._writeDeflated(message, extension, windowBits, callback);
+      if (this._gate.isShut) this._gate.wait(data.length, write, callback);
+      else write();
+    }
+  }
+
+  _writeDeflated(message, extension, windowBits, callback) {
+    this._gate.compress(
+      message.data.length,
+      (done) => message.deflate(extension, windowBits, done),
+      (frame) => {
+        // Without one the connection is over.
+        if (frame !== null) this._socket.write(frame, callback);
+      },
+      callback
+    );
+  }
+
+  _queueFrame(opcode, data, fin, mask, callback, compress) {
     const isFirst = opcode === TEXT || opcode === BINARY;
     if (isFirst) this._compress = Boolean(compress) && this._compresses(data);
     const rsv1 = isFirst && this._compress;
@@ -180,8 +231,14 @@ class Sender {
     this._gate = gate;
   }
 
-  /** Goes on with the fragments of a message that was begun elsewhere. */
-  continueMessage(isCompressed) {
+  /**
+   * Goes on with the fragments of a message that was begun elsewhere.
+   *
+   * @param {Boolean} isWithinMessage Whether there is one
+   * @param {Boolean} isCompressed
+   */
+  continueMessage(isWithinMessage, isCompressed) {
+    this._isWithinMessage = isWithinMessage;
     this._compress = isCompressed;
   }
 

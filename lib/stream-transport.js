@@ -235,6 +235,39 @@ class StreamTransport {
     else this.writeNow(opcode, data, fin, mask, callback, compress);
   }
 
+  /** There is no reactor that could do it: what is published comes through `publish()`. */
+  get passesByHand() {
+    return true;
+  }
+
+  /** @return {Number} No lane */
+  join() {
+    return -1;
+  }
+
+  leave() {}
+
+  leaveAll() {}
+
+  /**
+   * Queues a message that was published.
+   *
+   * @param {PreparedMessage} message
+   */
+  publish(message) {
+    this.sender.publish(message);
+  }
+
+  /**
+   * Queues a prepared message.
+   *
+   * @param {PreparedMessage} message
+   * @param {Function} [callback] As of `frame()`
+   */
+  post(message, callback) {
+    this.sender.publish(message, callback);
+  }
+
   /** Finishes our side once all is written. */
   end() {
     if (this._backlog !== null) this._backlog.end();

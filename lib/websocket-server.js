@@ -25,11 +25,14 @@ const {
   PERMESSAGE_DEFLATE,
   kLimits,
   kOpen,
-  kRelease
+  kRelease,
+  kServer,
+  kTopics
 } = require('./constants');
 const { Drain, readDrain } = require('./drain');
 const { suitsListener } = require('./port');
 const { socketOptions } = require('./settings');
+const Topics = require('./topics/registry');
 const { forced } = require('./transports');
 const { NativeTarget, targetOf } = require('./upgrade-target');
 
@@ -87,6 +90,9 @@ class WebSocketServer extends EventEmitter {
     }
     // Not enumerable: options stay what the user gave, with ws's defaults.
     Object.defineProperty(options, kLimits, { value: new Limits(options) });
+
+    Topics.checkLimit(options.maxSubscriptions);
+    this[kTopics] = Topics.of(options.hub);
 
     if (options.port != null) {
       listen(this, options, callback);
@@ -228,6 +234,47 @@ class WebSocketServer extends EventEmitter {
    */
   completeUpgrade(extensions, key, protocols, request, socket, head, callback) {
     complete(this, extensions, key, protocols, request, targetOf(socket, head), callback);
+  }
+
+  /**
+   * Gives a message to everybody who is subscribed to a topic.
+   *
+   * @param {String} topic
+   * @param {*} data As for `send()`, but no Blob
+   * @param {{binary: Boolean, compress: Boolean, except: (WebSocket|Iterable<WebSocket>)}} [options]
+   * @return {Number} How many get it
+   * @throws {TypeError|RangeError} If no topic can have that name
+   * @throws {TypeError} On data that cannot be sent
+   */
+  publish(topic, data, options) {
+    return this[kTopics].publish(topic, data, options);
+  }
+
+  /**
+   * @param {String} topic
+   * @return {Number} How many WebSockets are subscribed to it
+   * @throws {TypeError|RangeError} If no topic can have that name
+   */
+  subscriberCount(topic) {
+    return this[kTopics].countOf(topic);
+  }
+
+  /**
+   * The topics that somebody is subscribed to.
+   *
+   * @type {String[]}
+   */
+  get topics() {
+    return this[kTopics].names;
+  }
+
+  set topics(value) {
+    Object.defineProperty(this, 'topics', {
+      configurable: true,
+      enumerable: true,
+      value,
+      writable: true
+    });
   }
 }
 
@@ -457,6 +504,7 @@ function complete(wss, extensions, key, protocols, request, target, callback) {
     `Sec-WebSocket-Accept: ${acceptKey(key)}`
   ];
   const websocket = new wss.options.WebSocket(null, undefined, wss.options);
+  websocket[kServer] = wss;
   if (protocols.size > 0) {
     const protocol = wss.options.handleProtocols
       ? wss.options.handleProtocols(protocols, request)

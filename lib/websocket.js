@@ -36,13 +36,25 @@ const {
   kOnViolation,
   kOpen,
   kOptions,
+  kOutside,
   kRelease,
+  kServer,
   kStatusCode,
+  kSubscriptions,
+  kTopics,
   kTransport
 } = require('./constants');
 const { limitError } = require('./errors');
 const { ownCallback } = require('./pending-writes');
-const { byteLengthOf, checkControlPayload, closePayload, toPayload } = require('./send-data');
+const {
+  byteLengthOf,
+  checkControlPayload,
+  closePayload,
+  toPayload,
+  toShared
+} = require('./send-data');
+const { topicsOf } = require('./topics/membership');
+const PreparedMessage = require('./topics/prepared-message');
 const { targetOf } = require('./upgrade-target');
 const client = require('./websocket-client');
 const countInFlight = require('./in-flight');
@@ -90,6 +102,10 @@ class WebSocket extends EventEmitter {
     this[kFragmenting] = false;
     this[kPressed] = false;
     this[kRelease] = null;
+    // Of its topics: the server, what stands for it where threads share them, which it has.
+    this[kServer] = null;
+    this[kOutside] = null;
+    this[kSubscriptions] = null;
     // The asynchronous context of what a worker reports.
     this[kScope] = rootScope;
     this[kTransport] = null;
@@ -106,6 +122,22 @@ class WebSocket extends EventEmitter {
       this._autoPong = options.autoPong;
       this._closeTimeout = options.closeTimeout;
     }
+  }
+
+  /**
+   * Prepares a message that several WebSockets are to send: it is framed once, and compressed once
+   * for all that compress alike.
+   *
+   * @param {*} data As for `send()`, but no Blob. Copied
+   * @param {{binary: Boolean, compress: Boolean}} [options]
+   * @return {PreparedMessage} For `send()`
+   * @throws {TypeError} On data that cannot be sent
+   */
+  static prepare(data, options) {
+    const { binary, compress = true } = options == null ? NO_OPTIONS : options;
+    const payload = toShared(data);
+    const isBinary = binary === undefined ? typeof payload !== 'string' : Boolean(binary);
+    return new PreparedMessage(isBinary ? BINARY : TEXT, payload, Boolean(compress));
   }
 
   /**
@@ -245,7 +277,7 @@ class WebSocket extends EventEmitter {
     }
 
     const payload = closePayload(code, reason);
-    this._readyState = CLOSING;
+    beginClosing(this);
     this[kTransport].frame(CLOSE, payload, true, !this._isServer, (error) => {
       if (!error) this._closeFrameSent = true;
     });
@@ -264,7 +296,7 @@ class WebSocket extends EventEmitter {
       return;
     }
     if (this[kTransport] !== null) {
-      this._readyState = CLOSING;
+      beginClosing(this);
       this[kTransport].destroy();
     }
   }
@@ -287,7 +319,7 @@ class WebSocket extends EventEmitter {
    * Sends a message or a fragment of one.
    *
    * @param {*} data A string (text), number, Buffer, view, ArrayBuffer or whatever `Buffer.from()`
-   *     takes
+   *     takes, or what `prepare()` returned
    * @param {{binary: Boolean, compress: Boolean, fin: Boolean, mask: Boolean}} [options]
    * @param {Function} [callback] Called with an error, or without one when the bytes went to the
    *     kernel
@@ -333,6 +365,74 @@ class WebSocket extends EventEmitter {
    */
   pong(data, mask, callback) {
     sendControl(this, PONG, data, mask, callback);
+  }
+
+  /**
+   * Subscribes to a topic of the server: from here on this WebSocket gets what is published to it.
+   *
+   * @param {String} topic
+   * @return {Boolean} `false` if it was subscribed, or is not open any more
+   * @throws {Error} If this is no WebSocket of a server
+   * @throws {TypeError|RangeError} If no topic can have that name
+   * @throws {RangeError} If it has as many topics as the server's `maxSubscriptions`
+   */
+  subscribe(topic) {
+    const topics = topicsFor(this);
+    if (this._readyState === OPEN) return topics.subscribe(this, topic);
+    topics.check(topic);
+    return false;
+  }
+
+  /**
+   * Leaves a topic. What was published to it before still comes.
+   *
+   * @param {String} topic
+   * @return {Boolean} `false` if it was not subscribed
+   * @throws {Error|TypeError|RangeError} As `subscribe()`
+   */
+  unsubscribe(topic) {
+    return topicsFor(this).unsubscribe(this, topic);
+  }
+
+  /**
+   * @param {String} topic
+   * @return {Boolean}
+   * @throws {TypeError|RangeError} If no topic can have that name
+   */
+  isSubscribed(topic) {
+    return this[kServer] !== null && topicsFor(this).includes(this, topic);
+  }
+
+  /**
+   * The topics that it is subscribed to: until it begins to close.
+   *
+   * @type {String[]}
+   */
+  get subscriptions() {
+    return topicsOf(this).map(({ name }) => name);
+  }
+
+  set subscriptions(value) {
+    Object.defineProperty(this, 'subscriptions', {
+      configurable: true,
+      enumerable: true,
+      value,
+      writable: true
+    });
+  }
+
+  /**
+   * Gives a message to everybody else who is subscribed to a topic.
+   *
+   * @param {String} topic
+   * @param {*} data As for `send()`, but no Blob
+   * @param {{binary: Boolean, compress: Boolean, except: (WebSocket|Iterable<WebSocket>)}} [options]
+   * @return {Number} How many get it
+   * @throws {Error|TypeError|RangeError} As `subscribe()`
+   * @throws {TypeError} On data that cannot be sent
+   */
+  publish(topic, data, options) {
+    return topicsFor(this).publish(topic, data, options, this);
   }
 
   /** Tells that the connection is over. */
@@ -402,19 +502,19 @@ class WebSocket extends EventEmitter {
   }
 
   [kOnEnd]() {
-    this._readyState = CLOSING;
+    beginClosing(this);
     this[kTransport].end();
   }
 
   [kOnSocketError]() {
-    this._readyState = CLOSING;
+    beginClosing(this);
   }
 
   /** What was to be sent could not be made: the connection ends. */
   [kOnSendError](error) {
     if (this._readyState === CLOSED) return;
     if (this._readyState === OPEN) {
-      this._readyState = CLOSING;
+      beginClosing(this);
       startCloseTimer(this);
     }
     this[kTransport].end();
@@ -424,7 +524,7 @@ class WebSocket extends EventEmitter {
   /** The socket is closed; what it brought may still have to be delivered. */
   [kOnDisconnect]() {
     if (this._closeTimer !== null) clearTimeout(this._closeTimer);
-    this._readyState = CLOSING;
+    beginClosing(this);
   }
 
   /** The socket is closed and all is delivered. */
@@ -435,6 +535,19 @@ class WebSocket extends EventEmitter {
 
 // What a class of the user may have replaced.
 const { close } = WebSocket.prototype;
+/** From here on nothing is published to it any more. */
+function beginClosing(websocket) {
+  websocket._readyState = CLOSING;
+  if (websocket[kSubscriptions] !== null || websocket[kOutside] !== null) {
+    websocket[kServer][kTopics].leaveAll(websocket);
+  }
+}
+
+function topicsFor({ [kServer]: server }) {
+  if (server !== null) return server[kTopics];
+  const text = 'Topics are for the WebSockets of a WebSocketServer';
+  throw Object.assign(new Error(text), { code: 'ERR_NO_TOPICS' });
+}
 
 /** COMPAT(ws 8.23): a plain property there. */
 function replace(websocket, name, value) {
@@ -504,6 +617,10 @@ function sendMessage(websocket, data, options, callback) {
   }
   if (typeof data === 'number') data = data.toString();
   checkCallback(callback);
+  if (data instanceof PreparedMessage) {
+    sendPrepared(websocket, data, callback || undefined);
+    return;
+  }
   if (websocket._readyState !== OPEN) {
     sendAfterClose(websocket, data, callback);
     return;
@@ -526,6 +643,20 @@ function sendMessage(websocket, data, options, callback) {
     callback || undefined,
     Boolean(compress)
   );
+}
+
+function sendPrepared(websocket, message, callback) {
+  const { opcode, data, compress } = message;
+  const { [kTransport]: transport } = websocket;
+  if (websocket._readyState !== OPEN) {
+    sendAfterClose(websocket, data, callback);
+  } else if (websocket._isServer && !websocket[kFragmenting]) {
+    transport.post(message, callback);
+  } else {
+    const mask = !websocket._isServer;
+    const deflate = compress && compresses(websocket);
+    transport.frame(nextOpcode(websocket, opcode, true), data, true, mask, callback, deflate);
+  }
 }
 
 /** The opcode of the next data frame: fragments after the first one continue it. */

@@ -70,6 +70,25 @@ const CHECKS = {
     }
   },
 
+  topics: {
+    async check({ port }) {
+      const [a, b, other] = await Promise.all([
+        connect(port, '/?room=one').opened,
+        connect(port, '/?room=one').opened,
+        connect(port).opened
+      ]);
+      a.send('hello');
+      assert.strictEqual(await b.next(), 'hello');
+      a.close();
+      assert.strictEqual(await b.next(), 'somebody left');
+      b.send('is anybody here?');
+      other.send('x');
+      b.close();
+      other.close();
+      await Promise.all([once(b, 'close'), once(other, 'close')]);
+    }
+  },
+
   express: framework,
   fastify: framework,
   koa: framework,

@@ -13,6 +13,17 @@ const TOPIC = 'all';
 // No message of the benchmarks may be dropped for being too much.
 const ROOM = 64 * 1024 * 1024;
 
+const TOPICS = 10000;
+const TOPICS_EACH = 100;
+let clients = 0;
+let dice = 1;
+
+/** As in server.js. */
+function anyTopic() {
+  dice = (Math.imul(dice, 1103515245) + 12345) >>> 0;
+  return `topic ${(dice >>> 8) % TOPICS}`;
+}
+
 const publish = (data) => server.publish(TOPIC, data);
 
 const handlers = {
@@ -26,7 +37,9 @@ const handlers = {
   async 'fanout-async'(ws, data) {
     await null;
     publish(data);
-  }
+  },
+  publish: (ws, data) => server.publish(TOPIC, data, DEFLATE !== undefined),
+  topics: (ws, data) => server.publish(anyTopic(), data)
 };
 
 function compression() {
@@ -47,7 +60,10 @@ const server = Bun.serve({
     perMessageDeflate: compression(),
     sendPings: false,
     open(ws) {
-      if (HANDLER.startsWith('fanout')) ws.subscribe(TOPIC);
+      if (HANDLER.startsWith('fanout') || HANDLER === 'publish') ws.subscribe(TOPIC);
+      if (HANDLER !== 'topics') return;
+      const first = (clients++ * TOPICS_EACH) % TOPICS;
+      for (let index = 0; index < TOPICS_EACH; index++) ws.subscribe(`topic ${first + index}`);
     },
     message: handlers[HANDLER]
   }

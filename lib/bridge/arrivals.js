@@ -10,6 +10,7 @@
 const { Buffer } = require('buffer');
 
 const { EMPTY_BUFFER } = require('../constants');
+const PreparedMessage = require('../topics/prepared-message');
 const { Arriving, LARGE } = require('./arriving');
 const layout = require('./layout');
 const rootScope = require('./root-scope');
@@ -22,11 +23,13 @@ const {
   EVENT_MESSAGE,
   EVENT_PING,
   EVENT_PONG,
+  EVENT_PUBLISHED,
   EVENT_UPGRADE,
   FLAG_BINARY,
   FLAG_BLOCK,
   LANDING_BYTES,
   LANDING_RECORDS,
+  PUBLISHED_COMPRESS,
   RECORD_WORDS,
   STATUS_DISPATCHING
 } = layout;
@@ -159,11 +162,25 @@ class Arrivals {
       } else if (carriesInline.has(tag)) {
         const payload = this._payload(word, heads[at + 3]);
         if (endpoint !== null) endpoint.onEvent(tag, word >>> 16, payload);
+      } else if (tag === EVENT_PUBLISHED) {
+        this._onPublished(word >>> 16, this._payload(word, heads[at + 3]));
       } else if (tag === EVENT_UPGRADE) {
         this._onUpgrade(word >>> 16, slot, heads[at + 2]);
       } else if (endpoint !== null) {
         endpoint.onEvent(tag, word >>> 16, heads[at + 3]);
       }
+    }
+  }
+
+  // For several sockets that reactors do not have.
+  _onPublished(aux, payload) {
+    const count = payload.readUInt32LE(0);
+    const data = payload.subarray(4 + count * 8);
+    const message = new PreparedMessage(aux & 0xff, data, (aux & PUBLISHED_COMPRESS) !== 0);
+    for (let at = 4; at < 4 + count * 8; at += 8) {
+      const endpoint = this._lane.endpoints[payload.readUInt32LE(at)];
+      if (endpoint === undefined || endpoint.generation !== payload.readUInt32LE(at + 4)) continue;
+      endpoint.onPublished(message);
     }
   }
 

@@ -14,6 +14,7 @@ const { getSystemErrorName } = require('util');
 const binding = require('../binding');
 const httpRules = require('../http-rules');
 const { Hold, watchHolds } = require('./hold');
+const Hub = require('./hub');
 const Lane = require('./lane');
 const layout = require('./layout');
 const rootScope = require('./root-scope');
@@ -297,6 +298,22 @@ function extract(lane, slot, generation, ahead) {
 }
 
 /**
+ * Takes part in the topics that threads share under a name.
+ *
+ * @param {String} name
+ * @return {Hub}
+ * @throws {Error} Where there are no reactors
+ */
+function openHub(name) {
+  if (binding.Bridge === undefined) {
+    const error = new Error('Topics of several threads are not available on this platform');
+    throw Object.assign(error, { code: 'ERR_FEATURE_UNAVAILABLE_ON_PLATFORM' });
+  }
+  start();
+  return new Hub(native, native.openHub(name));
+}
+
+/**
  * Who drives the reactors of this thread just now.
  *
  * @return {Array<String>} 'inline' or 'worker' for each, none before the first use
@@ -329,6 +346,8 @@ module.exports = {
   extract,
   handTo,
   isDraining: () => draining,
+  lanes: () => lanes,
+  openHub,
   layout,
   listen,
   rootScope,

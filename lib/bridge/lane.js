@@ -13,9 +13,13 @@ const Arrivals = require('./arrivals');
 const layout = require('./layout');
 
 const {
+  COMMAND_FORGET,
+  COMMAND_PREPARE,
   FLAG_BLOCK,
+  FLAG_COMPRESS,
   OUTBOX_INLINE_LIMIT,
   OUTBOX_SUBMIT_BYTES,
+  PREPARED_PLACES,
   RECORD_BYTES,
   STATUS_ASLEEP,
   STATUS_COMMITTED,
@@ -29,6 +33,9 @@ const {
 } = layout;
 
 const BLOCK_BIT = FLAG_BLOCK << 8;
+const COMPRESS_BIT = FLAG_COMPRESS << 8;
+// Prepared messages up to this size stay with the reactor beyond the tick.
+const KEPT_BYTES = 16 * 1024;
 // A UTF-16 code unit takes at most three bytes of UTF-8.
 const INLINE_CHARACTERS = Math.floor(OUTBOX_INLINE_LIMIT / 3);
 
@@ -54,6 +61,8 @@ class Lane {
     this._eager = false;
     this._gathered = false;
     this._tables = [];
+    this._prepared = new Array(PREPARED_PLACES).fill(null);
+    this._nextPlace = 0;
   }
 
   /** The status words that are shared with Rust. */
@@ -115,6 +124,24 @@ class Lane {
   command(word, slot, generation, argument) {
     const offset = this._status[STATUS_COMMITTED];
     this._commit(offset, word, slot, generation, argument, offset + RECORD_BYTES);
+  }
+
+  /**
+   * Gives a message to the reactor that several connections send.
+   *
+   * @param {PreparedMessage} message
+   * @return {Number} What commands call it, until others take its place
+   */
+  prepare(message) {
+    const known = this._prepared.indexOf(message);
+    if (known !== -1) return known;
+    const place = this._nextPlace;
+    const { opcode, data, compress } = message;
+    this._nextPlace = (place + 1) % PREPARED_PLACES;
+    this._prepared[place] = message;
+    this.write(COMMAND_PREPARE | (compress ? COMPRESS_BIT : 0) | (opcode << 16), place, 0, data);
+    if (data.length > KEPT_BYTES) process.nextTick(forget, this, place, message);
+    return place;
   }
 
   _commit(offset, word, slot, generation, argument, end) {
@@ -195,6 +222,12 @@ class Lane {
     }
     return table[slot % TABLE_CHUNK];
   }
+}
+
+function forget(lane, place, message) {
+  if (lane._prepared[place] !== message) return;
+  lane._prepared[place] = null;
+  lane.command(COMMAND_FORGET, place, 0, 0);
 }
 
 function submitScheduled(lane) {

@@ -14,7 +14,7 @@ use std::time::Duration;
 use ferrows_core::bridge::Settings;
 use ferrows_core::bridge::layout::{self, Head, settings, turn};
 use ferrows_core::bridge::{Block, Landing, SlotId};
-use ferrows_core::driver::{Driver, Fleet, Seat, Setting};
+use ferrows_core::driver::{Driver, Fleet, Membership, Message, Seat, Setting};
 use ferrows_core::reactor::{self, ListenOptions, Stream, Turn};
 use napi::bindgen_prelude::{ArrayBuffer, BufferSlice, Function, Uint8ArraySlice};
 use napi::{Env, Error, Result};
@@ -491,6 +491,63 @@ impl Bridge {
             self.shared.after_asking(out.turn, false);
         }
         vacated
+    }
+
+    /// Takes part in the topics of all threads under a name. Returns its number for the calls below.
+    #[napi]
+    pub fn open_hub(&self, name: String) -> u32 {
+        self.shared.fleet.open_hub(&name) as u32
+    }
+
+    /// One more connection in a lane is subscribed: its command is written. Returns how many are, in
+    /// all threads.
+    #[napi]
+    pub fn join_hub(&self, hub: u32, name: String, lane: u32, topic: u32) -> u32 {
+        let join = |hub: &mut Membership| hub.join(&name, lane as usize, topic);
+        self.shared.fleet.hub(hub as usize, join).unwrap_or(0)
+    }
+
+    /// One of them is not any more: its command is written next. Returns how many are left.
+    #[napi]
+    pub fn leave_hub(&self, hub: u32, name: String, lane: u32) -> u32 {
+        let leave = |hub: &mut Membership| hub.leave(&name, lane as usize);
+        self.shared.fleet.hub(hub as usize, leave).unwrap_or(0)
+    }
+
+    /// Hands a message to the subscribers of other threads. Returns how many they are.
+    #[napi]
+    pub fn publish_in_hub(
+        &self,
+        hub: u32,
+        name: String,
+        opcode: u8,
+        compress: bool,
+        payload: &[u8],
+    ) -> u32 {
+        let message = Message {
+            opcode,
+            compress,
+            payload,
+        };
+        let publish = |hub: &mut Membership| hub.publish(&name, &message);
+        self.shared.fleet.hub(hub as usize, publish).unwrap_or(0)
+    }
+
+    /// How many are subscribed to a topic, in all threads.
+    #[napi]
+    pub fn count_in_hub(&self, hub: u32, name: String) -> u32 {
+        let count = |hub: &mut Membership| hub.count(&name);
+        self.shared.fleet.hub(hub as usize, count).unwrap_or(0)
+    }
+
+    /// The topics that somebody is subscribed to, in all threads.
+    #[napi]
+    pub fn topics_in_hub(&self, hub: u32) -> Vec<String> {
+        let topics = |hub: &mut Membership| hub.topics();
+        self.shared
+            .fleet
+            .hub(hub as usize, topics)
+            .unwrap_or_default()
     }
 
     /// The addresses of a TCP connection that is still there.

@@ -6,7 +6,7 @@
 use std::os::fd::{IntoRawFd, OwnedFd};
 
 use ferrows_core::reactor::{Extract, Side, Stream};
-use napi::bindgen_prelude::BufferSlice;
+use napi::bindgen_prelude::{Buffer, BufferSlice};
 use napi::{Env, Result};
 use napi_derive::napi;
 
@@ -22,6 +22,17 @@ pub struct CarriedBytes {
     pub sent: f64,
     /// Whether there are events to drain.
     pub outcome: u32,
+}
+
+/// A message that waits for the end of the one in progress.
+#[napi(object)]
+pub struct WaitingMessage {
+    /// Text or binary.
+    pub opcode: u32,
+    /// Compress it if that was negotiated.
+    pub compress: bool,
+    /// Its payload.
+    pub payload: Buffer,
 }
 
 /// What is left of a connection without its reactor.
@@ -64,6 +75,12 @@ impl Extracted {
         self.has(|extract| extract.compressing)
     }
 
+    /// Whether a message of ours is in progress, in fragments.
+    #[napi(getter)]
+    pub fn is_within_message(&self) -> bool {
+        self.has(|extract| extract.within_message)
+    }
+
     /// Whether there is something left to decode, or a message is being inflated: [`Codec::resume`]
     /// goes on with it.
     #[napi(getter)]
@@ -101,6 +118,19 @@ impl Extracted {
     #[napi]
     pub fn take_unsent<'env>(&mut self, env: &'env Env) -> Result<BufferSlice<'env>> {
         self.take(env, |extract| &mut extract.unsent)
+    }
+
+    /// Messages that wait for the end of the one in progress.
+    #[napi]
+    pub fn take_waiting(&mut self) -> Vec<WaitingMessage> {
+        let waiting = self.extract.as_mut().map(|extract| &mut extract.waiting);
+        let waiting = waiting.map(std::mem::take).unwrap_or_default();
+        let all = waiting.into_iter().map(|message| WaitingMessage {
+            opcode: message.opcode.into(),
+            compress: message.compress,
+            payload: message.payload.into(),
+        });
+        all.collect()
     }
 
     /// What our compressed messages may refer to.

@@ -207,6 +207,7 @@ fn inline_length(head: Head) -> usize {
             | event::PONG
             | event::CLOSE
             | event::DROPPED
+            | event::PUBLISHED
     );
     if carries && !head.has(flag::BLOCK) {
         head.argument as usize

@@ -115,6 +115,25 @@ impl Lane {
         wake
     }
 
+    /// Any thread: has something run behind all that JavaScript has written so far, and before what
+    /// it writes from now on. `true` if whoever holds the reactor has to be woken.
+    pub fn push_behind<C>(&self, outbox: &Outbox<C>, control: C) -> bool {
+        let mut writer = self.lock_writer();
+        let committed = self.slab.committed();
+        let mut wake = false;
+        if committed > writer.taken {
+            let mut bytes = outbox.buffer();
+            self.slab.look(writer.taken..committed, |records| {
+                bytes.extend_from_slice(records);
+            });
+            // Some may belong to a record that is not written yet: reactors take them in order.
+            let blocks = std::mem::take(&mut writer.blocks);
+            wake = outbox.push(Command::Records(Commands { bytes, blocks }));
+            writer.taken = committed;
+        }
+        outbox.push(Command::Control(control)) || wake
+    }
+
     /// Runs everything that was commanded so far, in order: the outbox, then the slab. `restart`
     /// is for the JavaScript thread, which begins its slab anew afterwards.
     ///
@@ -196,6 +215,25 @@ mod tests {
         assert!(!lane.has_unsubmitted());
         lane.slab().write_for_test(0, &[5; 16]);
         assert_eq!(run(&lane, &outbox, true), [5; 16]);
+    }
+
+    #[test]
+    fn what_others_push_comes_behind_what_was_written_and_before_the_rest() {
+        let lane = Lane::new(&Arc::default());
+        let outbox = Outbox::default();
+        lane.slab().write_for_test(0, &[1; 16]);
+        assert!(lane.push_behind(&outbox, 2));
+        assert!(!lane.push_behind(&outbox, 3));
+        lane.slab().write_for_test(16, &[4; 16]);
+        assert!(!lane.push_behind(&outbox, 5));
+        lane.slab().write_for_test(32, &[6; 16]);
+        assert!(!lane.submit(&outbox));
+        lane.slab().write_for_test(0, &[7; 16]);
+        let one = |byte: u8| vec![byte; 16];
+        let expected = [one(1), vec![2, 3], one(4), vec![5], one(6), one(7)].concat();
+        assert_eq!(run(&lane, &outbox, true), expected);
+        assert!(lane.push_behind(&outbox, 8), "nothing was written");
+        assert_eq!(run(&lane, &outbox, true), [8]);
     }
 
     #[test]

@@ -38,6 +38,11 @@ pub const OUTBOX_SUBMIT_BYTES: usize = 128 * 1024;
 /// Payloads above this many bytes are attached as blocks to a command.
 pub const OUTBOX_INLINE_LIMIT: usize = 8 * 1024;
 
+/// Bit of the aux of an event PUBLISHED: compress where that was negotiated.
+pub const PUBLISHED_COMPRESS: u16 = 256;
+/// Prepared messages that a reactor keeps at a time.
+pub const PREPARED_PLACES: usize = 8;
+
 /// Status words that precede the command slab in a lane's shared memory.
 pub const STATUS_WORDS: usize = 16;
 /// Status word: bytes of complete, unsubmitted records in the slab (JavaScript writes).
@@ -103,11 +108,15 @@ pub mod event {
     /// the commands, among those that asked for a WRITTEN event, which never will have one. All little
     /// endian.
     pub const DROPPED: u8 = 15;
+    /// Another thread published a message to sockets that JavaScript has: aux is the opcode, with
+    /// [`super::PUBLISHED_COMPRESS`]; the payload is their number, slot and generation of each (u32,
+    /// little endian), then the message.
+    pub const PUBLISHED: u8 = 16;
 }
 
 /// Commands, JavaScript to worker.
 pub mod command {
-    /// A frame: aux is the opcode; flags FIN, MASK, ACK, COMPRESS, BLOCK.
+    /// A frame: aux is the opcode; flags FIN, MASK, ACK, COMPRESS, WHOLE, BLOCK.
     pub const FRAME: u8 = 1;
     /// Bytes as they are; flags ACK, BLOCK.
     pub const RAW: u8 = 2;
@@ -133,6 +142,28 @@ pub mod command {
     pub const MAX_PAYLOAD: u8 = 12;
     /// Report GONE if the peer of an undecided upgrade request leaves.
     pub const WATCH: u8 = 13;
+    /// The connection joins the topic whose number is the argument.
+    pub const SUBSCRIBE: u8 = 14;
+    /// The connection leaves the topic whose number is the argument.
+    pub const UNSUBSCRIBE: u8 = 15;
+    /// The connection leaves all its topics.
+    pub const LEAVE: u8 = 16;
+    /// The next PUBLISH passes the connection over.
+    pub const EXCEPT: u8 = 17;
+    /// A message for the members of a topic, whose number stands in the place of the slot: aux is
+    /// the opcode; flags COMPRESS, BLOCK.
+    pub const PUBLISH: u8 = 18;
+    /// The argument is 1 while JavaScript passes on by itself what it publishes to the connection.
+    pub const GUARD: u8 = 19;
+    /// A message that POST will name by its place, which stands in the place of the slot: aux is the
+    /// opcode; flags COMPRESS, BLOCK.
+    pub const PREPARE: u8 = 20;
+    /// An unmasked frame with the message in the place that the argument names; flag ACK.
+    pub const POST: u8 = 21;
+    /// Nobody will name the message in this place any more, which stands in the place of the slot.
+    pub const FORGET: u8 = 22;
+    /// The slot stands for a socket that JavaScript has, which may be a member of topics.
+    pub const ENLIST: u8 = 23;
 }
 
 /// Flags, bits 8–15 of word 0.
@@ -149,6 +180,9 @@ pub mod flag {
     pub const ACK: u8 = 16;
     /// Command FRAME, first of a message: compress the message if that was negotiated.
     pub const COMPRESS: u8 = 32;
+    /// Command FRAME: an unmasked message that was published: it waits for the end of one that is in
+    /// progress.
+    pub const WHOLE: u8 = 64;
 }
 
 /// The settings words at the head of an ACCEPT payload and in an adoption.

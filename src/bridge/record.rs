@@ -44,7 +44,11 @@ impl<'a> Iterator for Records<'a> {
 
 /// Whether the argument of a command counts inline payload bytes.
 fn carries_payload(head: Head) -> bool {
-    matches!(head.tag, command::FRAME | command::RAW | command::ACCEPT) && !head.has(flag::BLOCK)
+    let has_one = matches!(
+        head.tag,
+        command::FRAME | command::RAW | command::ACCEPT | command::PUBLISH | command::PREPARE
+    );
+    has_one && !head.has(flag::BLOCK)
 }
 
 /// Reads words as JavaScript's Uint32Array writes them.

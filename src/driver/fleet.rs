@@ -8,6 +8,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use super::helm::{Helm, Setting};
+use super::hub::Membership;
 use super::policy::Driver;
 use super::pool::Pool;
 use super::seat::Seat;
@@ -21,6 +22,7 @@ pub struct Fleet {
     environment: Arc<Environment>,
     helm: Arc<Helm>,
     pool: Mutex<Option<Arc<Pool>>>,
+    hubs: Mutex<Vec<Membership>>,
 }
 
 impl Fleet {
@@ -40,6 +42,7 @@ impl Fleet {
             helm: Helm::new(&environment, seats, setting),
             environment,
             pool: Mutex::new(None),
+            hubs: Mutex::default(),
         })
     }
 
@@ -88,6 +91,20 @@ impl Fleet {
         Ok(())
     }
 
+    /// JavaScript side: takes part in the topics of all threads under a name. What it is called in
+    /// [`hub`](Self::hub).
+    pub fn open_hub(&self, name: &str) -> usize {
+        let mut hubs = self.hubs.lock().unwrap_or_else(PoisonError::into_inner);
+        hubs.push(Membership::new(name, &self.helm));
+        hubs.len() - 1
+    }
+
+    /// JavaScript side: lets `act` use a membership. `None` if there is none of this number.
+    pub fn hub<T>(&self, index: usize, act: impl FnOnce(&mut Membership) -> T) -> Option<T> {
+        let mut hubs = self.hubs.lock().unwrap_or_else(PoisonError::into_inner);
+        hubs.get_mut(index).map(act)
+    }
+
     /// JavaScript side: acts on what a turn on this thread came to.
     pub fn after_turn(&self, turn: Turn) {
         if !turn.compressing {
@@ -121,6 +138,10 @@ impl Fleet {
     /// Closes everything and lets go of the workers. The last environment joins their threads.
     pub fn detach(&self) {
         self.environment.doorbell.install(None);
+        self.hubs
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clear();
         for seat in self.seats() {
             seat.detach();
         }

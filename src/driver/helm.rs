@@ -118,6 +118,11 @@ impl Helm {
     /// JavaScript side: a turn begins or ends.
     pub fn note_turn(&self) {
         self.turns.fetch_add(1, Ordering::SeqCst);
+        self.rouse();
+    }
+
+    /// Any thread: something was left for a reactor whose JavaScript thread may be busy.
+    pub(super) fn rouse(&self) {
         if self.asleep.load(Ordering::SeqCst) && self.asleep.swap(false, Ordering::SeqCst) {
             self.show_asleep(0);
             self.call_sentinel();

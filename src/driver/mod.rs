@@ -23,6 +23,7 @@
 mod cpu;
 mod fleet;
 mod helm;
+mod hub;
 #[cfg(all(test, models))]
 mod models;
 pub mod policy;
@@ -35,6 +36,7 @@ mod worker;
 
 pub use fleet::Fleet;
 pub use helm::{Helm, Setting};
+pub use hub::{Membership, Message};
 pub use policy::Driver;
 pub use pool::Pool;
 pub use seat::{Incoming, Seat, Vacated};

@@ -19,7 +19,7 @@ use crate::bridge::{
 };
 use crate::protocol::upgrade::Rules;
 use crate::reactor::{
-    Counts, Descriptor, Extract, Guest, Limits, Reactor, Stream, System, Turn, Waker,
+    Counts, Descriptor, Extract, Foreign, Guest, Limits, Reactor, Stream, System, Turn, Waker,
 };
 use crate::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, AtomicUsize, Ordering};
 use crate::sync::parking_lot::Mutex;
@@ -32,6 +32,13 @@ pub struct Incoming {
     pub socket: Stream,
     /// JavaScript's number for the listener.
     pub listener: u16,
+}
+
+/// What others hand to a reactor.
+#[derive(Debug)]
+enum Handed {
+    Connection(Incoming),
+    Message(Foreign),
 }
 
 /// What a listener leaves to whoever goes on with it.
@@ -49,7 +56,7 @@ pub struct Vacated {
 #[derive(Debug)]
 pub struct Seat {
     lane: Arc<Lane>,
-    outbox: Outbox<Incoming>,
+    outbox: Outbox<Handed>,
     table: Arc<WrittenTable>,
     held: Mutex<Held>,
     waker: Waker,
@@ -154,7 +161,21 @@ impl Seat {
 
     /// Hands a connection to this reactor.
     pub fn give(&self, incoming: Incoming) {
-        if self.outbox.push(Command::Control(incoming)) {
+        if self
+            .outbox
+            .push(Command::Control(Handed::Connection(incoming)))
+        {
+            self.wake();
+        }
+    }
+
+    /// Any thread: gives a message to the members of a topic, behind all that this reactor's own
+    /// thread has sent so far. Nobody is woken if somebody was.
+    pub(super) fn publish(&self, message: Foreign) {
+        if self
+            .lane
+            .push_behind(&self.outbox, Handed::Message(message))
+        {
             self.wake();
         }
     }
@@ -473,7 +494,12 @@ impl Seat {
         self.lane
             .take(&self.outbox, way.on_js_thread, |piece| match piece {
                 Piece::Records(records, blocks) => count += reactor.run(records, blocks),
-                Piece::Control(Incoming { socket, listener }) => reactor.receive(socket, listener),
+                Piece::Control(Handed::Connection(Incoming { socket, listener })) => {
+                    reactor.receive(socket, listener);
+                }
+                Piece::Control(Handed::Message(message)) => {
+                    reactor.publish_from_elsewhere(&message);
+                }
             });
         self.ran.fetch_add(count as u64, Ordering::Relaxed);
     }

@@ -16,7 +16,9 @@
 
 use std::collections::VecDeque;
 use std::mem;
+use std::sync::Arc;
 
+use super::broadcast::Broadcast;
 use super::outgoing::FrameStart;
 use crate::bridge::{BackpressureOptions, Block, Policy};
 
@@ -38,6 +40,8 @@ pub(crate) struct Waiting {
 #[derive(Debug)]
 pub(crate) enum What {
     Frame(FrameStart, Block),
+    /// One that others send, too.
+    Message(Arc<Broadcast>),
     Raw(Block),
     End(bool),
 }
@@ -209,7 +213,11 @@ impl Backlog {
         let mut free = 0;
         let mut last = 0;
         for each in waiting {
-            let of_topic = matches!(each.what, What::Frame(frame, _) if frame.topic == topic);
+            let of_topic = match &each.what {
+                What::Frame(frame, _) => frame.topic == topic,
+                What::Message(message) => message.start().topic == topic,
+                What::Raw(_) | What::End(_) => false,
+            };
             if of_topic && each.message > encoded && each.message < current {
                 free += each.bytes;
                 self.drop_waiting(each, &mut last);
@@ -270,8 +278,10 @@ impl Backlog {
         if mem::replace(last, waiting.message) != waiting.message {
             self.dropped.messages += 1;
         }
-        if let What::Frame(_, block) = &waiting.what {
-            self.dropped.bytes += block.len() as u64;
+        match &waiting.what {
+            What::Frame(_, block) => self.dropped.bytes += block.len() as u64,
+            What::Message(message) => self.dropped.bytes += message.payload().len() as u64,
+            What::Raw(_) | What::End(_) => {}
         }
         self.forgone += waiting.bytes as i64;
         if waiting.ack {
@@ -300,6 +310,7 @@ impl Backlog {
             What::Frame(frame, block) => {
                 (frame.wire_length(block.len()) as u64, !frame.is_control())
             }
+            What::Message(message) => (message.framed().len() as u64, true),
             What::Raw(block) => (block.len() as u64, false),
             What::End(_) => (0, false),
         };

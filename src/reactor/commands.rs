@@ -3,14 +3,19 @@
 //! Owns: the meaning of each command. Runs on: whoever turns the reactor.
 
 use std::collections::VecDeque;
+use std::sync::Arc;
 use std::time::Duration;
 
+use super::broadcast::Broadcast;
 use super::connection::Connection;
+use super::entrance::Origin;
 use super::network::Network;
 use super::outgoing::{FrameStart, Outgoing};
 use super::{Entry, Pending, Reactor};
 use crate::bridge::Settings;
-use crate::bridge::layout::{Head, command, flag, settings};
+use crate::bridge::layout::{
+    Head, INLINE_LIMIT, PUBLISHED_COMPRESS, command, event, flag, settings,
+};
 use crate::bridge::{Block, Records, SlotId, words_of};
 
 impl<N: Network> Reactor<N> {
@@ -43,9 +48,18 @@ impl<N: Network> Reactor<N> {
             slot: head.slot,
             generation: head.generation,
         };
-        if head.tag == command::RELEASE {
-            self.release(id);
-            return;
+        match head.tag {
+            command::RELEASE => return self.release(id),
+            command::PUBLISH => return self.publish(head, payload.as_slice()),
+            command::ENLIST => return self.enlist(id),
+            command::PREPARE => return self.prepare(head, payload.as_slice()),
+            command::FORGET => {
+                if let Some(place) = self.prepared.get_mut(head.slot as usize) {
+                    *place = None;
+                }
+                return;
+            }
+            _ => {}
         }
         let Some(token) = self.slots.token(id) else {
             return;
@@ -72,12 +86,128 @@ impl<N: Network> Reactor<N> {
                 _ => self.open(token, Settings::from_words([0; settings::WORDS]), &[]),
             }
         }
-        self.run_on_connection(token, head, payload);
+        match head.tag {
+            command::SUBSCRIBE => {
+                self.topics.join(token, head.argument);
+            }
+            command::UNSUBSCRIBE => {
+                self.topics.leave(token, head.argument);
+            }
+            command::LEAVE => self.topics.leave_all(token),
+            command::EXCEPT => self.excepted.push(token),
+            command::POST => self.post(token, head),
+            _ => self.run_on_connection(token, head, payload),
+        }
+    }
+
+    /// Keeps a message that several connections will send.
+    fn prepare(&mut self, head: Head, payload: &[u8]) {
+        let compress = head.has(flag::COMPRESS);
+        let message = Broadcast::new(head.aux as u8, compress, payload, &self.resources);
+        if let Some(place) = self.prepared.get_mut(head.slot as usize) {
+            *place = Some(Arc::new(message));
+        }
+    }
+
+    fn post(&mut self, token: usize, head: Head) {
+        let place = self.prepared.get(head.argument as usize);
+        if let Some(message) = place.and_then(Option::as_ref).map(Arc::clone) {
+            self.on_connection(token, |connection, resources| {
+                connection.post(&message, head.has(flag::ACK), resources);
+                Ok(())
+            });
+        }
+    }
+
+    /// Gives a message to all members of a topic but those that were excepted.
+    fn publish(&mut self, head: Head, payload: &[u8]) {
+        let mut excepted = std::mem::take(&mut self.excepted);
+        excepted.sort_unstable();
+        let (opcode, compress) = (head.aux as u8, head.has(flag::COMPRESS));
+        self.fan_out(head.slot, opcode, compress, payload, |token| {
+            let gets = excepted.binary_search(&token).is_err();
+            gets.then_some(Origin::Here)
+        });
+    }
+
+    /// Gives a message that was published on another thread to all members of a topic.
+    pub fn publish_from_elsewhere(&mut self, message: &Foreign) {
+        let payload = message.payload.as_slice();
+        let Foreign {
+            topic,
+            opcode,
+            compress,
+            ..
+        } = *message;
+        let mut outside = Vec::new();
+        let mut at = 0;
+        while let Some(token) = self.topics.member(topic, at) {
+            if let Some(Entry::Outside(id)) = self.entries.get(token) {
+                outside.push(*id);
+            }
+            at += 1;
+        }
+        self.fan_out(topic, opcode, compress, payload, |_| {
+            Some(Origin::Elsewhere)
+        });
+        if let Some(first) = outside.first() {
+            let ids = outside.iter().flat_map(|id| [id.slot, id.generation]);
+            let words = [outside.len() as u32].into_iter().chain(ids);
+            let mut bytes: Vec<u8> = words.flat_map(u32::to_le_bytes).collect();
+            bytes.extend_from_slice(payload);
+            let aux = u16::from(opcode) | if compress { PUBLISHED_COMPRESS } else { 0 };
+            let staging = &mut self.resources.staging;
+            if bytes.len() <= INLINE_LIMIT {
+                staging.push_inline(*first, event::PUBLISHED, 0, aux, &bytes);
+            } else {
+                staging.push_block(*first, event::PUBLISHED, 0, aux, bytes);
+            }
+        }
+    }
+
+    /// A slot that was reserved stands for a socket of JavaScript's.
+    fn enlist(&mut self, id: SlotId) {
+        if self.slots.token(id).is_none() {
+            let token = self.entries.insert(Entry::Outside(id));
+            self.slots.set_token(id, Some(token));
+        }
+    }
+
+    fn fan_out(
+        &mut self,
+        topic: u32,
+        opcode: u8,
+        compress: bool,
+        payload: &[u8],
+        origin: impl Fn(usize) -> Option<Origin>,
+    ) {
+        if self.topics.member(topic, 0).is_none() {
+            return;
+        }
+        let message = Broadcast::new(opcode, compress, payload, &self.resources);
+        let message = Arc::new(message.of_topic(topic));
+        let mut at = 0;
+        while let Some(token) = self.topics.member(topic, at) {
+            if let Some(origin) = origin(token) {
+                self.on_connection(token, |connection, resources| {
+                    connection.publish(&message, origin, resources)
+                });
+            }
+            // The place of one that ended is another's.
+            if self.topics.member(topic, at) == Some(token) {
+                at += 1;
+            }
+        }
     }
 
     fn run_on_connection(&mut self, token: usize, head: Head, payload: Outgoing<'_>) {
         self.on_connection(token, |connection, resources| {
             match head.tag {
+                command::FRAME if head.has(flag::WHOLE) => {
+                    let (opcode, compress) = (head.aux as u8, head.has(flag::COMPRESS));
+                    let message = Broadcast::new(opcode, compress, payload.as_slice(), resources);
+                    connection.deliver(&Arc::new(message), Origin::Here, resources);
+                }
                 command::FRAME => {
                     let frame = FrameStart {
                         fin: head.has(flag::FIN),
@@ -104,6 +234,7 @@ impl<N: Network> Reactor<N> {
                 command::RESUME => connection.resume(resources),
                 command::NO_DELAY => connection.set_no_delay(head.argument == 1),
                 command::MAX_PAYLOAD => connection.set_max_payload(head.argument.into()),
+                command::GUARD => connection.guard(head.argument == 1, resources),
                 command::KEEP_ALIVE => {
                     let (on, idle) = keep_alive(head);
                     connection.set_keep_alive(on, idle);
@@ -168,6 +299,19 @@ impl<N: Network> Reactor<N> {
         // The next user of the slot must not see what this one has written.
         self.resources.publish_written(id, 0);
     }
+}
+
+/// A message that was published on another thread.
+#[derive(Clone, Debug)]
+pub struct Foreign {
+    /// The number of the topic here.
+    pub topic: u32,
+    /// Text or binary.
+    pub opcode: u8,
+    /// Compress it where that was negotiated.
+    pub compress: bool,
+    /// The message.
+    pub payload: Block,
 }
 
 /// Whether probes are wanted, and after how long: 0 leaves the system's own delay.

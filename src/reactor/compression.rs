@@ -50,6 +50,12 @@ impl Streams {
         }
     }
 
+    /// How messages are compressed if no other connection would do it differently: without history.
+    pub(crate) fn without_history(&self) -> Option<DeflateOptions> {
+        let options = self.deflater.as_ref()?.options();
+        (!options.context_takeover).then_some(options)
+    }
+
     /// Appends the compressed form of a part of a frame's payload to `out`.
     pub(crate) fn deflate(
         &mut self,

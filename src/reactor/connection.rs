@@ -13,9 +13,12 @@
 //! ```
 
 use std::io;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use super::broadcast::Broadcast;
 use super::compression::Streams;
+use super::entrance::Origin;
 use super::extract::Extract;
 use super::heartbeat::{Beat, Heartbeat};
 use super::inbound::Inbound;
@@ -36,6 +39,8 @@ const INTERNAL_ERROR: u16 = 1011;
 const REFILLS: usize = 64;
 /// Microseconds that no compression takes.
 const UNLIMITED: usize = 1 << 40;
+/// Published bytes that are written before the end of the turn.
+const MUCH_QUEUED: u64 = 64 << 10;
 
 /// A connection is over: the operating system's error number, 0 without one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -197,10 +202,15 @@ impl<S: Socket> Connection<S> {
     ) {
         if frame.opcode == CLOSE_OPCODE {
             self.stop_beating();
+            self.admit(true, resources);
         }
         let (socket, streams) = (&self.socket, &mut self.streams);
         self.outbound
             .frame(socket, streams, frame, payload, ack, resources);
+        if !frame.is_control() {
+            self.outbound.entrance.note(frame.fin);
+            self.admit(false, resources);
+        }
         self.list_job(resources);
     }
 
@@ -253,6 +263,66 @@ impl<S: Socket> Connection<S> {
         }
     }
 
+    /// Queues a message that was published to this connection and others, which JavaScript does not
+    /// count. All that is published comes through here.
+    pub(crate) fn publish(
+        &mut self,
+        message: &Arc<Broadcast>,
+        origin: Origin,
+        resources: &mut Resources,
+    ) -> Result<(), Gone> {
+        let Self { outbound, .. } = self;
+        if self.client || outbound.is_ending() || outbound.entrance.passes_by(origin) {
+            return Ok(());
+        }
+        self.outbound.published += message.framed().len() as i64;
+        self.deliver(message, origin, resources);
+        // Many messages to many connections would take much memory until the end of the turn.
+        if self.outbound.writable() >= MUCH_QUEUED {
+            return self.flush(resources);
+        }
+        Ok(())
+    }
+
+    /// Queues a whole message: behind all that was queued before, the fragments of a message in
+    /// progress included.
+    pub(crate) fn deliver(
+        &mut self,
+        message: &Arc<Broadcast>,
+        origin: Origin,
+        resources: &mut Resources,
+    ) {
+        if self.outbound.entrance.is_shut_for(origin) {
+            self.outbound.entrance.wait(message, origin);
+            return;
+        }
+        let (socket, streams) = (&self.socket, &mut self.streams);
+        self.outbound
+            .broadcast(socket, streams, message, false, resources);
+        self.list_job(resources);
+    }
+
+    /// Queues a prepared message, which JavaScript counts as any frame.
+    pub(crate) fn post(&mut self, message: &Arc<Broadcast>, ack: bool, resources: &mut Resources) {
+        let (socket, streams) = (&self.socket, &mut self.streams);
+        self.outbound
+            .broadcast(socket, streams, message, ack, resources);
+        self.list_job(resources);
+    }
+
+    /// JavaScript begins, or stops, to pass published messages on by itself.
+    pub(crate) fn guard(&mut self, guarded: bool, resources: &mut Resources) {
+        self.outbound.entrance.guard(guarded);
+        self.admit(false, resources);
+    }
+
+    /// Lets go on what waited for the end of a message.
+    fn admit(&mut self, at_end: bool, resources: &mut Resources) {
+        for message in self.outbound.entrance.release(at_end) {
+            self.post(&message, false, resources);
+        }
+    }
+
     /// Notes whether compressed streams were used. `true` if they are to be watched from now on.
     pub(crate) fn note_use(&mut self) -> bool {
         self.streams.note_use(&self.inbound)
@@ -268,6 +338,7 @@ impl<S: Socket> Connection<S> {
     /// Finishes our side when all is written; `close` then closes the socket, too.
     pub(crate) fn end(&mut self, close: bool, resources: &mut Resources) {
         self.stop_beating();
+        self.admit(true, resources);
         self.outbound.end(close, resources);
     }
 
@@ -364,6 +435,8 @@ impl<S: Socket> Connection<S> {
         }
         resources.zlib_budget = budget;
         let ahead = self.inbound.read_raw(&self.socket, ahead);
+        let within_message = self.outbound.entrance.is_within_message();
+        let waiting = self.outbound.entrance.take();
         let counts = self.counts();
         let (unsent, acks, side) = self.outbound.into_unsent(resources);
         let (compressing, window) = self.streams.into_window(resources);
@@ -375,6 +448,8 @@ impl<S: Socket> Connection<S> {
             ahead,
             unsent,
             acks,
+            waiting: waiting.iter().map(|message| message.to_waiting()).collect(),
+            within_message,
             side,
             compressing,
             window,

@@ -29,6 +29,10 @@ pub struct Extract<S> {
     pub unsent: Vec<u8>,
     /// Where in them acknowledgements are due that were asked for.
     pub acks: Vec<u64>,
+    /// Whether a message of ours is in progress, in fragments.
+    pub within_message: bool,
+    /// Messages that wait for the end of the one in progress, in order.
+    pub waiting: Vec<Waiting>,
     /// How far our side is.
     pub side: Side,
     /// Whether a message is in progress that we compress.
@@ -39,6 +43,17 @@ pub struct Extract<S> {
     pub counts: Counts,
 }
 
+/// A message that was published to a connection.
+#[derive(Debug)]
+pub struct Waiting {
+    /// Text or binary.
+    pub opcode: u8,
+    /// Compress it if that was negotiated.
+    pub compress: bool,
+    /// Its payload.
+    pub payload: Vec<u8>,
+}
+
 impl<N: Network> Reactor<N> {
     /// Takes a connection or an undecided upgrade request out, with all that commands have done to
     /// it; of what its socket holds, at most `ahead` bytes are read. `None` if it is gone.
@@ -47,7 +62,10 @@ impl<N: Network> Reactor<N> {
         // The kernel may have room; acknowledgements that are due become events.
         self.on_connection(token, |connection, resources| connection.flush(resources));
         self.slots.token(id)?;
-        let mut extract = match self.entries.try_remove(token)? {
+        let entry = self.entries.get_mut(token)?;
+        // As a socket of JavaScript's it goes on to be a member of its topics, until its slot is
+        // released.
+        let mut extract = match std::mem::replace(entry, Entry::Outside(id)) {
             Entry::Open(connection) => {
                 for timer in connection.timers().into_iter().flatten() {
                     self.timers.cancel(timer);
@@ -61,19 +79,29 @@ impl<N: Network> Reactor<N> {
                 ahead: Vec::new(),
                 unsent: Vec::new(),
                 acks: Vec::new(),
+                within_message: false,
+                waiting: Vec::new(),
                 side: Side::Open,
                 compressing: false,
                 window: Vec::new(),
                 counts: pending.counts,
             },
             // Nothing else has a slot.
-            Entry::Vacant | Entry::Listener(_) | Entry::Visitor(_) => return None,
+            other => {
+                *entry = other;
+                return None;
+            }
         };
         if self.inflating == Some(token) {
             self.inflating = None;
         }
         self.network.deregister(&mut extract.socket);
         self.slots.set_gone(id, extract.counts);
+        if self.topics.has_places(token) {
+            self.slots.set_token(id, Some(token));
+        } else {
+            self.entries.remove(token);
+        }
         self.resources.staging.push(id, event::EXTRACTED, 0, 0);
         Some(extract)
     }

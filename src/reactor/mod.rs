@@ -15,9 +15,11 @@
 //! JavaScript: the build feature `reactor` has neither.
 
 mod backlog;
+mod broadcast;
 mod commands;
 mod compression;
 mod connection;
+mod entrance;
 mod extract;
 mod heartbeat;
 mod inbound;
@@ -37,12 +39,14 @@ mod takeover;
 #[cfg(test)]
 mod tests;
 mod timers;
+mod topics;
 mod turn;
 mod visitor;
 mod write_queue;
 mod zlib_budget;
 
-pub use extract::Extract;
+pub use commands::Foreign;
+pub use extract::{Extract, Waiting};
 pub use listener::{ListenOptions, Share, bind};
 pub use network::{Network, Ready, Socket};
 pub use outbound::Side;
@@ -64,15 +68,17 @@ use std::time::Instant;
 
 use slab::Slab;
 
+use broadcast::Broadcast;
 use connection::{Connection, Gone};
 use listener::Listening;
 use resources::Resources;
 use slots::Slots;
 use staging::Staging;
 use timers::Timers;
+use topics::Topics;
 use visitor::{HEAD_TIMEOUT, Visitor};
 
-use crate::bridge::layout::event;
+use crate::bridge::layout::{PREPARED_PLACES, event};
 use crate::bridge::{Addresses, Lane, Settings, SlotId, WrittenTable};
 use crate::protocol::upgrade::Rules;
 
@@ -85,6 +91,8 @@ enum Entry<N: Network> {
     Visitor(Box<Visitor<N::Socket>>),
     Pending(Box<Pending<N::Socket>>),
     Open(Box<Connection<N::Socket>>),
+    /// A socket that JavaScript has, as a member of topics.
+    Outside(SlotId),
 }
 
 /// An upgrade request that JavaScript looks at. Nothing is read before its decision.
@@ -123,6 +131,11 @@ pub struct Reactor<N: Network> {
     network: N,
     entries: Slab<Entry<N>>,
     slots: Slots,
+    topics: Topics,
+    /// Who the next message to a topic passes over.
+    excepted: Vec<usize>,
+    /// Messages that several connections send, by the number that JavaScript gave them.
+    prepared: [Option<Arc<Broadcast>>; PREPARED_PLACES],
     timers: Timers<Due>,
     resources: Resources,
     news: Vec<Ready>,
@@ -144,6 +157,9 @@ impl<N: Network> Reactor<N> {
             network,
             entries: Slab::new(),
             slots: Slots::default(),
+            topics: Topics::default(),
+            excepted: Vec::new(),
+            prepared: Default::default(),
             timers: Timers::default(),
             resources: Resources::new(staging, Arc::clone(table), now),
             news: Vec::new(),
@@ -398,6 +414,7 @@ impl<N: Network> Reactor<N> {
 
     /// Takes an entry out; its socket closes.
     fn remove(&mut self, token: usize) {
+        self.topics.leave_all(token);
         match self.entries.try_remove(token) {
             Some(Entry::Open(connection)) => {
                 if self.inflating == Some(token) {

@@ -6,10 +6,13 @@
 
 use std::collections::VecDeque;
 use std::io::{self, IoSlice};
+use std::sync::Arc;
 
 use super::backlog::{Admission, Backlog, Waiting, What};
+use super::broadcast::{Broadcast, Compressed};
 use super::compression::Streams;
 use super::connection::Gone;
+use super::entrance::Entrance;
 use super::network::Socket;
 use super::outgoing::{FrameStart, Outgoing, PING_OPCODE};
 use super::resources::{Again, Resources};
@@ -22,6 +25,8 @@ use crate::protocol::{encode_frame, encode_header};
 const REFERENCE_MINIMUM: usize = 16 * 1024;
 /// Payloads from this size on are offered to the kernel where they are before they are kept.
 const DIRECT_MINIMUM: usize = 8 * 1024;
+/// Frames of broadcasts from this size on are queued by reference; smaller ones are copied.
+const SHARED_MINIMUM: usize = 1024;
 /// Bytes of one connection that a flush writes before others get their turn.
 const FLUSH_BYTES: usize = 2 << 20;
 /// A buffer for compressed payloads that has grown beyond this is not kept.
@@ -57,6 +62,11 @@ pub(crate) struct Outbound {
     saved: i64,
     /// Bytes that the socket had carried before it was a connection's.
     pub(crate) answered: u64,
+    /// Bytes of messages that were published to the connection, and of our own pings: JavaScript does
+    /// not count them.
+    pub(super) published: i64,
+    /// What JavaScript was told last of `written`, without what it does not count.
+    shown: i64,
     side: Side,
     /// Listed in [`Resources::dirty`].
     dirty: bool,
@@ -65,22 +75,45 @@ pub(crate) struct Outbound {
     deflating: Option<Box<Deflating>>,
     /// What waits for a slow peer, where that is limited.
     backlog: Option<Box<Backlog>>,
+    /// Where whole messages have to wait.
+    pub(super) entrance: Entrance,
 }
 
 /// A message that is compressed in slices, and what was queued behind it.
 #[derive(Debug)]
 struct Deflating {
-    frame: FrameStart,
-    payload: Block,
-    taken: usize,
-    made: Vec<u8>,
+    work: Work,
     ack: bool,
     behind: VecDeque<Behind>,
+}
+
+/// What becomes of a message where it is limited how much may wait.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Way {
+    /// It is queued.
+    Direct,
+    /// It waits behind others.
+    Behind,
+    /// It was dropped.
+    Dropped,
+}
+
+#[derive(Debug)]
+enum Work {
+    Own {
+        frame: FrameStart,
+        payload: Block,
+        taken: usize,
+        made: Vec<u8>,
+    },
+    /// Whoever else sends it waits for the same, and does a part of it.
+    Shared(Arc<Broadcast>),
 }
 
 #[derive(Debug)]
 enum Behind {
     Frame(FrameStart, Block, bool),
+    Message(Arc<Broadcast>, bool),
     Raw(Block, bool),
     End(bool),
 }
@@ -94,11 +127,14 @@ impl Outbound {
             written: 0,
             saved: 0,
             answered: 0,
+            published: 0,
+            shown: 0,
             side: Side::Open,
             dirty: false,
             blocked: false,
             deflating: None,
             backlog: limit.map(|options| Box::new(Backlog::new(options))),
+            entrance: Entrance::default(),
         }
     }
 
@@ -130,28 +166,36 @@ impl Outbound {
         if self.is_ending() {
             return;
         }
-        if self.backlog.is_some() {
-            self.frame_within_limit(socket, streams, frame, payload, ack, resources);
+        let length = payload.as_slice().len();
+        let way = if self.backlog.is_some() {
+            self.admit(socket, streams, frame, length, ack, resources)
         } else {
-            self.frame_now(socket, streams, frame, payload, ack, resources);
+            Way::Direct
+        };
+        match way {
+            Way::Direct => self.frame_now(socket, streams, frame, payload, ack, resources),
+            Way::Behind => {
+                let block = kept(payload, resources);
+                self.wait(What::Frame(frame, block), ack, resources);
+            }
+            Way::Dropped => {}
         }
     }
 
-    /// The same where it is limited how much may wait.
-    fn frame_within_limit(
+    /// Decides where it is limited how much may wait.
+    fn admit(
         &mut self,
         socket: &impl Socket,
         streams: &mut Streams,
         frame: FrameStart,
-        payload: Outgoing<'_>,
+        length: usize,
         ack: bool,
         resources: &mut Resources,
-    ) {
-        let length = payload.as_slice().len();
+    ) -> Way {
         let more = frame.wire_length(length) as u64;
         let mut encoded = self.encoded_bytes();
         let Some(backlog) = &mut self.backlog else {
-            return;
+            return Way::Direct;
         };
         backlog.count_ack(ack);
         let much = encoded >= backlog.most_encoded() || backlog.exceeds(encoded, more);
@@ -166,7 +210,7 @@ impl Outbound {
         }
         let (blocked, deflating) = (self.blocked, self.is_deflating());
         let Some(backlog) = &mut self.backlog else {
-            return;
+            return Way::Direct;
         };
         if !frame.is_control() {
             let pressed = backlog.pressed;
@@ -177,26 +221,35 @@ impl Outbound {
                 resources.staging.push(self.id, event::BACKPRESSURE, 1, 0);
             }
             if admission == Admission::Dropped {
-                return;
+                return Way::Dropped;
             }
         }
         let Some(backlog) = &mut self.backlog else {
-            return;
+            return Way::Direct;
         };
         if backlog.is_empty() && !blocked && !deflating {
             backlog.pass(frame);
-            self.frame_now(socket, streams, frame, payload, ack, resources);
+            Way::Direct
         } else {
-            let block = kept(payload, resources);
-            backlog.push(What::Frame(frame, block), ack);
-            self.mark_dirty(resources);
+            Way::Behind
         }
+    }
+
+    /// Puts something behind what waits for a slow peer.
+    fn wait(&mut self, what: What, ack: bool, resources: &mut Resources) {
+        if let Some(backlog) = &mut self.backlog {
+            backlog.push(what, ack);
+        }
+        self.mark_dirty(resources);
     }
 
     /// Encoded bytes that wait, and those of a message that is being compressed.
     fn encoded_bytes(&self) -> u64 {
         let queued = self.queue.as_ref().map_or(0, |queue| queue.waiting);
-        let deflating = self.deflating.as_ref().map_or(0, |job| job.payload.len());
+        let deflating = self.deflating.as_ref().map_or(0, |job| match &job.work {
+            Work::Own { payload, .. } => payload.len(),
+            Work::Shared(message) => message.payload().len(),
+        });
         queued + deflating as u64
     }
 
@@ -209,7 +262,7 @@ impl Outbound {
         if forgone > 0 {
             self.written += forgone;
             self.saved += forgone;
-            resources.publish_written(self.id, self.written);
+            self.show_written(resources);
             resources.reports.push(self.token);
         }
     }
@@ -283,10 +336,13 @@ impl Outbound {
                 let payload = Outgoing::Block(block);
                 self.frame_now(socket, streams, frame, payload, ack, resources);
             }
+            What::Message(message) if !self.is_ending() => {
+                self.broadcast_now(socket, streams, &message, ack, resources);
+            }
             What::Raw(block) if !self.is_ending() => {
                 self.raw_now(socket, Outgoing::Block(block), ack, resources);
             }
-            What::Frame(..) | What::Raw(_) => {}
+            What::Frame(..) | What::Message(_) | What::Raw(_) => {}
             What::End(close) => self.end_now(close, resources),
         }
         true
@@ -327,14 +383,13 @@ impl Outbound {
             }
         } else {
             let payload = kept(payload, resources);
-            self.deflating = Some(Box::new(Deflating {
+            let work = Work::Own {
                 frame,
                 payload,
                 taken: 0,
                 made: Vec::new(),
-                ack,
-                behind: VecDeque::new(),
-            }));
+            };
+            self.begin_deflating(work, ack);
         }
     }
 
@@ -353,10 +408,88 @@ impl Outbound {
             compress: false,
             topic: 0,
         };
-        let length = frame.wire_length(0);
-        self.written -= length;
-        self.saved -= length;
+        self.published += frame.wire_length(0);
         self.encode(socket, frame, Outgoing::Inline(&[]), false, resources);
+    }
+
+    /// Queues a message that others send, too.
+    pub(super) fn broadcast(
+        &mut self,
+        socket: &impl Socket,
+        streams: &mut Streams,
+        message: &Arc<Broadcast>,
+        ack: bool,
+        resources: &mut Resources,
+    ) {
+        if self.is_ending() {
+            return;
+        }
+        if self.backlog.is_none() {
+            self.broadcast_now(socket, streams, message, ack, resources);
+            return;
+        }
+        let (frame, length) = (message.start(), message.payload().len());
+        match self.admit(socket, streams, frame, length, ack, resources) {
+            Way::Direct => self.broadcast_now(socket, streams, message, ack, resources),
+            Way::Behind => self.wait(What::Message(Arc::clone(message)), ack, resources),
+            Way::Dropped => {}
+        }
+    }
+
+    fn broadcast_now(
+        &mut self,
+        socket: &impl Socket,
+        streams: &mut Streams,
+        message: &Arc<Broadcast>,
+        ack: bool,
+        resources: &mut Resources,
+    ) {
+        if self.is_ending() {
+            return;
+        }
+        if let Some(job) = &mut self.deflating {
+            let message = Arc::clone(message);
+            job.behind.push_back(Behind::Message(message, ack));
+            return;
+        }
+        let (frame, payload) = (message.start(), message.payload());
+        if !streams.decides(frame, payload.len()) {
+            self.queue_shared(message.framed(), ack, resources);
+        } else if let Some(options) = streams.without_history() {
+            match message.deflated(options, resources) {
+                Some(compressed) => self.queue_compressed(&compressed, ack, resources),
+                None => self.begin_deflating(Work::Shared(Arc::clone(message)), ack),
+            }
+        } else {
+            let payload = Outgoing::Inline(payload);
+            self.frame_now(socket, streams, frame, payload, ack, resources);
+        }
+    }
+
+    fn queue_compressed(&mut self, made: &Compressed, ack: bool, resources: &mut Resources) {
+        self.written += made.saved;
+        self.saved += made.saved;
+        self.queue_shared(&made.framed, ack, resources);
+    }
+
+    fn queue_shared(&mut self, framed: &Block, ack: bool, resources: &mut Resources) {
+        let queue = queue(&mut self.queue, resources);
+        if framed.len() >= SHARED_MINIMUM {
+            queue.append_block(framed.clone());
+        } else {
+            queue.append(&mut resources.spares, |out| {
+                out.extend_from_slice(framed.as_slice());
+            });
+        }
+        self.finish_queueing(ack, resources);
+    }
+
+    fn begin_deflating(&mut self, work: Work, ack: bool) {
+        self.deflating = Some(Box::new(Deflating {
+            work,
+            ack,
+            behind: VecDeque::new(),
+        }));
     }
 
     /// Goes on compressing. `false` while there is something left.
@@ -369,22 +502,40 @@ impl Outbound {
         let Some(mut job) = self.deflating.take() else {
             return true;
         };
-        let room = resources.zlib_budget.deflate_room();
-        let rest = job.payload.as_slice().get(job.taken..).unwrap_or_default();
-        let part = rest.get(..room).unwrap_or(rest);
-        if part.is_empty() && !rest.is_empty() {
+        let done = match &mut job.work {
+            Work::Own {
+                frame,
+                payload,
+                taken,
+                made,
+            } => {
+                let room = resources.zlib_budget.deflate_room();
+                let rest = payload.as_slice().get(*taken..).unwrap_or_default();
+                let part = rest.get(..room).unwrap_or(rest);
+                let last = part.len() == rest.len();
+                if !part.is_empty() || last {
+                    streams.deflate(part, last, frame.fin, made, resources);
+                    *taken += part.len();
+                }
+                if last {
+                    let (frame, length) = (*frame, payload.len());
+                    self.encode_deflated(socket, frame, length, made, job.ack, resources);
+                }
+                last
+            }
+            Work::Shared(message) => {
+                let options = streams.without_history();
+                let made = options.and_then(|options| message.deflated(options, resources));
+                if let Some(made) = &made {
+                    self.queue_compressed(made, job.ack, resources);
+                }
+                made.is_some()
+            }
+        };
+        if !done {
             self.deflating = Some(job);
             return false;
         }
-        let last = part.len() == rest.len();
-        streams.deflate(part, last, job.frame.fin, &mut job.made, resources);
-        job.taken += part.len();
-        if !last {
-            self.deflating = Some(job);
-            return false;
-        }
-        let length = job.payload.len();
-        self.encode_deflated(socket, job.frame, length, &job.made, job.ack, resources);
         self.queue_behind(socket, streams, &mut job.behind, resources);
         !self.is_deflating()
     }
@@ -401,6 +552,9 @@ impl Outbound {
                 Behind::Frame(frame, block, ack) => {
                     let payload = Outgoing::Block(block);
                     self.frame_now(socket, streams, frame, payload, ack, resources);
+                }
+                Behind::Message(message, ack) => {
+                    self.broadcast_now(socket, streams, &message, ack, resources);
                 }
                 Behind::Raw(block, ack) => {
                     self.raw_now(socket, Outgoing::Block(block), ack, resources);
@@ -600,7 +754,6 @@ impl Outbound {
         resources: &mut Resources,
     ) -> Result<(), Gone> {
         self.dirty = false;
-        let before = self.written;
         let outcome = self.write(socket, resources);
         if let Some(queue) = &mut self.queue {
             let due = queue.take_acks();
@@ -611,10 +764,17 @@ impl Outbound {
                 self.release_queue(resources);
             }
         }
-        if self.written != before || self.queue.is_none() {
-            resources.publish_written(self.id, self.written);
-        }
+        self.show_written(resources);
         outcome
+    }
+
+    /// Tells JavaScript how much is done with of what it counts.
+    fn show_written(&mut self, resources: &mut Resources) {
+        let done = self.written - self.published;
+        if done != self.shown {
+            self.shown = done;
+            resources.publish_written(self.id, done);
+        }
     }
 
     fn write(&mut self, socket: &impl Socket, resources: &mut Resources) -> Result<(), Gone> {
@@ -640,6 +800,14 @@ impl Outbound {
             }
         }
         Ok(())
+    }
+
+    /// Bytes that a flush would offer to the kernel.
+    pub(super) fn writable(&self) -> u64 {
+        match &self.queue {
+            Some(queue) if !self.blocked => queue.waiting,
+            _ => 0,
+        }
     }
 
     /// Finishes our side if that was asked for and all is written. `Some` tells that it was, and

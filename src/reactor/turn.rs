@@ -163,7 +163,7 @@ impl<N: Network> Reactor<N> {
                 pending.news.error |= news.error;
                 self.look_after(news.token);
             }
-            Some(Entry::Vacant) | None => {}
+            Some(Entry::Vacant | Entry::Outside(_)) | None => {}
         }
     }
 

@@ -14,7 +14,9 @@ use crate::bridge::Block;
 const BUFFER_FULL: usize = 64 * 1024;
 /// Buffers with more room than this are not kept.
 const BUFFER_KEPT: usize = 128 * 1024;
-const SLICES: usize = 16;
+/// Segments that one write takes from the stack, and from the heap: the system's limit.
+const SLICES: usize = 64;
+const MOST_SLICES: usize = 1024;
 /// Queues, and bytes of buffers, that are kept for reuse.
 const POOLED_QUEUES: usize = 1024;
 const POOLED_BYTES: usize = 4 << 20;
@@ -153,16 +155,19 @@ impl WriteQueue {
             (1, Some(only)) => {
                 socket.send(only.as_slice().get(self.offset..).unwrap_or_default())?
             }
-            _ => {
+            (count, _) if count <= SLICES => {
                 let mut slices = [IoSlice::new(&[]); SLICES];
-                let mut skip = self.offset;
                 let mut used = 0;
-                for (slice, segment) in slices.iter_mut().zip(&self.segments) {
-                    *slice = IoSlice::new(segment.as_slice().get(skip..).unwrap_or_default());
-                    skip = 0;
+                for (slice, bytes) in slices.iter_mut().zip(self.unwritten()) {
+                    *slice = IoSlice::new(bytes);
                     used += 1;
                 }
                 socket.send_vectored(&slices[..used])?
+            }
+            _ => {
+                let all = self.unwritten().map(IoSlice::new);
+                let slices: Vec<IoSlice<'_>> = all.take(MOST_SLICES).collect();
+                socket.send_vectored(&slices)?
             }
         };
         if written == 0 {
@@ -170,6 +175,14 @@ impl WriteQueue {
         }
         self.advance(written, spares);
         Ok(written)
+    }
+
+    fn unwritten(&self) -> impl Iterator<Item = &[u8]> {
+        let mut skip = self.offset;
+        self.segments.iter().map(move |segment| {
+            let bytes = segment.as_slice();
+            bytes.get(std::mem::take(&mut skip)..).unwrap_or_default()
+        })
     }
 
     fn advance(&mut self, written: usize, spares: &mut Spares) {

@@ -2,7 +2,8 @@
 //!
 //! `--port N [--pid P] [--connections N] [--size BYTES] [--seconds S] [--warmup S] [--tls 1]
 //! [--deflate no-takeover|takeover]`; closed loops: `[--inflight N]`, `paced`: `[--rate N]`
-//! (messages a second in all), `bursts`: `[--answers N]` (frames that a message brings back).
+//! (messages a second in all), `bursts` and `fanout`: `[--answers N]` (frames that a message brings
+//! back, of all connections together).
 
 use std::collections::HashMap;
 use std::sync::Arc;

@@ -64,6 +64,39 @@ fn records_are_taken_once_in_order_while_others_are_written() {
     });
 }
 
+/// Another thread is told of a record, and pushes something: that runs behind the record, and before
+/// those that JavaScript writes when it was told in turn, whoever takes them.
+#[test]
+fn what_others_push_has_its_place_among_the_records() {
+    check(Some(3), || {
+        let (lane, ran) = lane();
+        let (theirs, their_ran) = (Arc::clone(&lane), Arc::clone(&ran));
+        let taking = thread::spawn(move || {
+            their_ran.take(&theirs, false);
+        });
+        let (told, answered) = (Arc::<Notify>::default(), Arc::<Notify>::default());
+        let (there, back) = (Arc::clone(&told), Arc::clone(&answered));
+        let (other_lane, other_ran) = (Arc::clone(&lane), Arc::clone(&ran));
+        let pushing = thread::spawn(move || {
+            block_on(there.notified());
+            let _ = other_lane.push_behind(&other_ran.outbox, 9);
+            back.notify_one();
+        });
+        write(&lane, 1);
+        told.notify_one();
+        let _ = lane.submit(&ran.outbox);
+        write(&lane, 2);
+        block_on(answered.notified());
+        write(&lane, 3);
+        taking.join().unwrap();
+        pushing.join().unwrap();
+        let all = ran.take(&lane, true);
+        let at = |command: u8| all.iter().position(|one| *one == command).unwrap();
+        assert_eq!(all.len(), 4);
+        assert!(at(1) < at(2) && at(2) < at(3) && at(1) < at(9) && at(9) < at(3));
+    });
+}
+
 /// JavaScript submits to a worker that sleeps until it is told, and another reactor gives it a
 /// connection meanwhile.
 #[test]

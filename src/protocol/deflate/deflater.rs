@@ -35,6 +35,12 @@ impl Deflater {
         }
     }
 
+    /// What was agreed on.
+    #[must_use]
+    pub fn options(&self) -> DeflateOptions {
+        self.options
+    }
+
     /// Whether the next data frame is to be compressed. A message's first frame decides for all
     /// of it; `wanted` and `length` are about that one.
     pub fn decides(&mut self, first: bool, wanted: bool, length: usize) -> bool {

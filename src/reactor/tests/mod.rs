@@ -12,6 +12,7 @@ mod endings;
 mod exchange;
 mod extraction;
 mod fairness;
+mod fan_out;
 mod heartbeat;
 mod inbound_limit;
 mod listening;
@@ -158,6 +159,7 @@ impl Side {
                     block.as_slice().to_vec()
                 } else if (event::MESSAGE..=event::CLOSE).contains(&head.tag)
                     || head.tag == event::DROPPED
+                    || head.tag == event::PUBLISHED
                 {
                     at += length;
                     bytes[at - length..at].to_vec()
@@ -208,10 +210,10 @@ fn settle(near: &mut Side, far: &mut Side) -> (Vec<Event>, Vec<Event>) {
 }
 
 /// A deterministic generator of numbers (splitmix64).
-struct Dice(u64);
+pub(super) struct Dice(pub(super) u64);
 
 impl Dice {
-    fn below(&mut self, limit: usize) -> usize {
+    pub(super) fn below(&mut self, limit: usize) -> usize {
         self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
         let mut mixed = self.0;
         mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);

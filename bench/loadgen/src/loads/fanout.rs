@@ -1,20 +1,29 @@
-//! The last connection makes the server send to all; the next message leaves when all have it.
+//! The last connection makes the server send to all, or to `answers` of them; the next message
+//! leaves when all have it.
 
 use std::io;
 
-use super::BINARY;
+use super::{BINARY, echoed};
 use crate::client::{Expected, frame, header};
 use crate::crowd::Crowd;
 use crate::plan::Plan;
 use crate::window::Window;
 
 pub(super) fn run(plan: &Plan) -> io::Result<String> {
-    let payload: Vec<u8> = (0..plan.size)
-        .map(|index| b'a' + (index % 26) as u8)
-        .collect();
-    let one = frame(BINARY, &payload);
+    let (one, expected) = if plan.offer.is_some() {
+        echoed(plan)?
+    } else {
+        let payload: Vec<u8> = (0..plan.size)
+            .map(|index| b'a' + (index % 26) as u8)
+            .collect();
+        let answer = [header(BINARY, plan.size, 0), payload.clone()].concat();
+        (frame(BINARY, &payload), Expected::Exactly(answer))
+    };
     let burst = one.repeat(plan.inflight);
-    let expected = Expected::Exactly([header(BINARY, plan.size, 0), payload].concat());
+    let receivers = match plan.answers {
+        1 => plan.connections,
+        answers => answers,
+    };
     let mut crowd = Crowd::gather(plan)?;
     let speaker = crowd.clients.len() - 1;
     crowd.clients[speaker].send(plan.inflight, one.len(), &burst)?;
@@ -28,8 +37,8 @@ pub(super) fn run(plan: &Plan) -> io::Result<String> {
         })?;
         window.count += arrived as u64;
         outstanding += arrived;
-        let complete = outstanding / plan.connections;
-        outstanding %= plan.connections;
+        let complete = outstanding / receivers;
+        outstanding %= receivers;
         crowd.clients[speaker].send(complete, one.len(), &burst)?;
     }
     Ok(window.report(""))
