@@ -107,6 +107,11 @@ const STAGES = [
     () => run(process.execPath, jest(...INSTALLED))
   ],
   [
+    'dependents',
+    'packages that depend on ws, with ws and with this package (needs the npm registry)',
+    () => run(process.execPath, [path.join('scripts', 'dependents.js')])
+  ],
+  [
     'autobahn',
     'groups 1-7 and 10 of the Autobahn Testsuite (all: npm run autobahn)',
     () => run(process.execPath, [path.join('autobahn', 'run.js'), '--quick'])
