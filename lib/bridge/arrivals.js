@@ -119,6 +119,12 @@ class Arrivals {
     this.active = true;
     try {
       while (this._cursor < this._end) {
+        const slot = this._heads[this._cursor + 1];
+        if (slot !== this._slot) {
+          this._slot = slot;
+          // In no scope: an unhandled rejection empties the stack of scopes.
+          runTicks();
+        }
         const scope = this._scopeAt(this._cursor);
         scope.runInAsyncScope(this._dispatchIn, this, scope);
       }
@@ -139,17 +145,12 @@ class Arrivals {
     return endpoint === null ? rootScope : endpoint.scope;
   }
 
-  // Goes on until the context changes: connections of one server share theirs.
+  // The events of one connection; another one may have had the slot before.
   _dispatchIn(scope) {
     const heads = this._heads;
 
-    while (this._cursor < this._end) {
+    while (this._cursor < this._end && heads[this._cursor + 1] === this._slot) {
       const at = this._cursor;
-      const slot = heads[at + 1];
-      if (slot !== this._slot) {
-        this._slot = slot;
-        runTicks();
-      }
       const endpoint = this._endpointAt(at);
       if ((endpoint === null ? rootScope : endpoint.scope) !== scope) return;
       this._cursor = at + RECORD_WORDS;
@@ -165,7 +166,7 @@ class Arrivals {
       } else if (tag === EVENT_PUBLISHED) {
         this._onPublished(word >>> 16, this._payload(word, heads[at + 3]));
       } else if (tag === EVENT_UPGRADE) {
-        this._onUpgrade(word >>> 16, slot, heads[at + 2]);
+        this._onUpgrade(word >>> 16, this._slot, heads[at + 2]);
       } else if (endpoint !== null) {
         endpoint.onEvent(tag, word >>> 16, heads[at + 3]);
       }
