@@ -23,13 +23,13 @@ class DemotedReceiver extends Receiver {
   _take(result) {
     // The chunk is not finished before what is inflated of it is.
     this._isInflating = (result & SUSPENDED_BIT) !== 0;
-    super._take(result & ~SUSPENDED_BIT);
+    super._take(result);
   }
 
   _emitEvents() {
     super._emitEvents();
     const isEmitted = this._cursor === this._end && !this._more;
-    if (!this._isInflating || !isEmitted || this._resuming || this._heads === null) return;
+    if (!this._isInflating || !isEmitted || this._resuming || this._chunk === null) return;
     // Others get their turn between two slices.
     this._resuming = true;
     setImmediate(inflateOn, this);
@@ -38,7 +38,7 @@ class DemotedReceiver extends Receiver {
 
 function inflateOn(receiver) {
   receiver._resuming = false;
-  if (receiver._heads === null || receiver.destroyed) return;
+  if (receiver._chunk === null || receiver.destroyed) return;
   receiver._take(receiver._codec.resume(receiver._heads));
   receiver._emitEvents();
 }

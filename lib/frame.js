@@ -16,6 +16,8 @@ const LONGEST_MEDIUM = 65535;
 const JOINED = 1024;
 // Below this length a loop is cheaper than a call into Rust.
 const NATIVE_MASK_MINIMUM = 64;
+// Up to this length a loop is cheaper than `set()`.
+const LOOP_LIMIT = 64;
 
 const keys = Buffer.alloc(KEY_POOL_BYTES);
 let nextKey = KEY_POOL_BYTES;
@@ -98,4 +100,22 @@ function buildFrame(data, options, byteLength) {
   return length === 0 ? [frame] : [frame, data];
 }
 
-module.exports = { buildFrame };
+/**
+ * Builds a whole frame of a payload that is short and not masked.
+ *
+ * @param {Number} first FIN, RSV bits and opcode
+ * @param {(String|Buffer)} data At most 125 bytes
+ * @param {Number} length In bytes
+ * @return {Buffer}
+ */
+function buildShort(first, data, length) {
+  const frame = Buffer.allocUnsafe(2 + length);
+  frame[0] = first;
+  frame[1] = length;
+  if (typeof data === 'string') frame.utf8Write(data, 2, length);
+  else if (length > LOOP_LIMIT) frame.set(data, 2);
+  else for (let i = 0; i < length; i++) frame[2 + i] = data[i];
+  return frame;
+}
+
+module.exports = { LONGEST_SHORT, buildFrame, buildShort };

@@ -1,9 +1,10 @@
 // Decodes what arrives on a socket that stays with Node.
 //
-// Owns: the order in which the events of a chunk are emitted and the
-// backpressure while they are. The decoding is Rust's, called synchronously;
-// compressed frames are inflated by the extension, off this thread.
-// Used by stream-transport.js and exported. Runs on: js. Tests: __test__/stream.
+// Owns: the order in which the events of a chunk are emitted and the backpressure
+// while they are. The decoding is Rust's, called synchronously, but for small
+// frames at its beginning (small-frames.js); compressed frames are inflated by the
+// extension, off this thread. Used by stream-transport.js and exported.
+// Runs on: js. Tests: __test__/stream.
 
 'use strict';
 
@@ -13,9 +14,10 @@ const { Writable } = require('stream');
 const binding = require('./binding');
 const { layout } = require('./bridge');
 const { BINARY_TYPES, toBinaryType } = require('./binary-type');
-const { EMPTY_BUFFER, PERMESSAGE_DEFLATE } = require('./constants');
+const { EMPTY_BUFFER, OPCODES, PERMESSAGE_DEFLATE } = require('./constants');
 const { errorOfCode, violationError } = require('./errors');
 const { codecSettings } = require('./settings');
+const { readSmall, small } = require('./small-frames');
 
 const {
   EVENT_CLOSE,
@@ -33,10 +35,15 @@ const {
 const BLOCK_BIT = FLAG_BLOCK << 8;
 const BINARY_BIT = FLAG_BINARY << 8;
 const FIN_BIT = FLAG_FIN << 8;
+// What the codec returns: a count, and bits.
 const MORE_BIT = 0x80000000;
+const MIDWAY_BIT = 0x20000000;
+const COUNT_BITS = 0xffff;
 const HEADS = 64;
 // ws's number for waiting until a frame is inflated.
 const INFLATING = 5;
+
+const { BINARY, PING, PONG } = OPCODES;
 
 const FastBuffer = Buffer[Symbol.species];
 
@@ -77,12 +84,24 @@ class Receiver extends Writable {
     this._inflatedLength = 0;
     this._isInflating = false;
     this._boundaries = null;
-    this._chunk = EMPTY_BUFFER;
+    // The chunk whose events are being emitted. From `_at` on it is the decoder's.
+    this._chunk = null;
+    this._at = 0;
+    this._isRead = false;
+    // Its callback, if it came through the stream's buffer.
+    this._done = null;
+    this._isAdopting = false;
+    // A chunk that a listener wrote meanwhile, and its callback.
+    this._next = null;
+    this._nextDone = null;
+    this._failure = null;
+    // The decoder's events.
     this._heads = null;
     this._cursor = 0;
     this._end = 0;
     this._more = false;
-    this._done = null;
+    // The decoder is in the middle of a message.
+    this._isMidway = codec !== undefined;
     this._ended = false;
     this._holds = 0;
     this.binaryType = binaryType || BINARY_TYPES[0];
@@ -129,28 +148,71 @@ class Receiver extends Writable {
     if (this._holds === 0) process.nextTick(resume, this);
   }
 
-  _write(chunk, encoding, callback) {
-    if (this._ended) {
-      callback();
-      return;
+  /**
+   * As that of every Writable.
+   *
+   * @param {Buffer} chunk
+   * @param {String} [encoding]
+   * @param {Function} [callback]
+   * @return {Boolean} Whether there is room for more
+   */
+  write(chunk, encoding, callback) {
+    if (encoding !== undefined || !this._isFree() || !Buffer.isBuffer(chunk)) {
+      return super.write(chunk, encoding, callback);
     }
-    this._heads = spareHeads.pop() || new Uint32Array(HEADS * RECORD_WORDS);
-    this._chunk = chunk;
-    this._done = callback;
-    this._take(this._codec.decode(chunk, this._heads));
-    this._emitEvents();
+    // PERF: what is emitted at once does not take the way through the stream's buffer.
+    let hasRoom = true;
+    this._begin(chunk, null);
+    try {
+      this._emitEvents();
+    } finally {
+      const isLeft = this._chunk !== null && this._done === null;
+      if ((isLeft && this._next === null) || this._failure !== null) {
+        // The stream is busy with it from now on.
+        this._isAdopting = true;
+        hasRoom = super.write(chunk);
+        this._isAdopting = false;
+      }
+    }
+    return hasRoom;
   }
 
-  _take(result) {
-    this._cursor = 0;
-    this._end = (result & ~MORE_BIT) * RECORD_WORDS;
-    this._more = (result & MORE_BIT) !== 0;
+  /** Whether nothing comes first and the stream takes more. */
+  _isFree() {
+    if (this._chunk !== null || this._ended || this._holds !== 0) return false;
+    const { _writableState: state } = this;
+    const isEmpty = state.length === 0 && state.corked === 0;
+    return isEmpty && !state.writing && !state.ending && !state.destroyed;
+  }
+
+  _write(chunk, encoding, callback) {
+    if (this._isAdopting) {
+      this._isAdopting = false;
+      if (this._failure === null) this._done = callback;
+      else callback(this._failure);
+    } else if (this._chunk !== null) {
+      this._next = chunk;
+      this._nextDone = callback;
+    } else if (this._ended) {
+      callback();
+    } else {
+      this._begin(chunk, callback);
+      this._emitEvents();
+    }
+  }
+
+  _begin(chunk, done) {
+    this._chunk = chunk;
+    this._at = 0;
+    this._isRead = false;
+    this._done = done;
   }
 
   /** Emits events until none is left or the next one has to wait for a turn of its own. */
   _emitEvents() {
     let threw = true;
     try {
+      if (this._holds === 0 && !this._isRead) this._read();
       while (this._holds === 0 && (this._cursor < this._end || this._more)) {
         if (this._cursor === this._end) this._take(this._codec.next(this._heads));
         else if (!this._emitNext()) break;
@@ -160,18 +222,71 @@ class Receiver extends Writable {
       // What a listener throws goes to whoever wrote; the rest is emitted in a fresh turn.
       if (threw) setImmediate(resume, this);
     }
-    const isDone = this._cursor === this._end && !this._more && !this._isInflating;
-    if (isDone && this._heads !== null) this._finishChunk(null);
+    const isTaken = this._isRead && this._cursor === this._end && !this._more;
+    if (isTaken && !this._isInflating && this._chunk !== null) this._finishChunk(null);
+  }
+
+  /** Emits small frames as long as there are some, and has what follows decoded. */
+  _read() {
+    const { _chunk: chunk } = this;
+    if (!this._isMidway && this._allowSynchronousEvents) {
+      while (this._emitSmall(chunk)) {
+        if (this._holds !== 0) return;
+      }
+    }
+    this._isRead = true;
+    const { _at: at } = this;
+    if (at > 0 && at === chunk.length) return;
+    const rest =
+      at === 0 ? chunk : new FastBuffer(chunk.buffer, chunk.byteOffset + at, chunk.length - at);
+    this._heads = spareHeads.pop() || new Uint32Array(HEADS * RECORD_WORDS);
+    this._take(this._codec.decode(rest, this._heads));
+  }
+
+  _emitSmall(chunk) {
+    const { _isServer: isServer, _payloadLimit: limit, _skipUTF8Validation: skips } = this;
+    if (!readSmall(chunk, this._at, isServer, limit, !skips)) return false;
+    const { opcode, payload } = small;
+    this._at = small.end;
+    if (opcode === BINARY) {
+      this.emit('message', toBinaryType(payload, null, this._binaryType), true);
+    } else if (opcode === PING) {
+      this.emit('ping', payload);
+    } else if (opcode === PONG) {
+      this.emit('pong', payload);
+    } else {
+      this.emit('message', payload, false);
+    }
+    return true;
+  }
+
+  _take(result) {
+    this._cursor = 0;
+    this._end = (result & COUNT_BITS) * RECORD_WORDS;
+    this._more = (result & MORE_BIT) !== 0;
+    this._isMidway = (result & MIDWAY_BIT) !== 0;
   }
 
   _finishChunk(error) {
-    const { _done: done } = this;
-    spareHeads.push(this._heads);
+    const { _done: done, _next: next, _nextDone: nextDone } = this;
+    if (this._heads !== null) spareHeads.push(this._heads);
     this._heads = null;
-    this._chunk = EMPTY_BUFFER;
+    this._chunk = null;
+    this._done = null;
     this._more = false;
     this._cursor = this._end = 0;
-    done(error);
+    if (done !== null) {
+      done(error);
+    } else if (next !== null) {
+      this._next = this._nextDone = null;
+      if (error) {
+        nextDone(error);
+      } else {
+        this._write(next, undefined, nextDone);
+      }
+    } else {
+      this._failure = error;
+    }
   }
 
   /** Returns false if the event is emitted later, or was the last one. */
@@ -216,7 +331,7 @@ class Receiver extends Writable {
   _inline(at, length) {
     if (length === 0) return EMPTY_BUFFER;
     const { buffer, byteOffset } = this._chunk;
-    const start = byteOffset + at;
+    const start = byteOffset + this._at + at;
     if (this._cursor === this._end && !this._more) return new FastBuffer(buffer, start, length);
     return new FastBuffer(buffer.slice(start, start + length));
   }
@@ -232,7 +347,7 @@ class Receiver extends Writable {
     this._extensions[PERMESSAGE_DEFLATE].decompress(payload, fin, (error, data) => {
       this._isInflating = false;
       // The stream may have been destroyed meanwhile.
-      if (this._heads === null) return;
+      if (this._chunk === null) return;
       if (error) {
         this._fail(error);
         return;
@@ -307,7 +422,7 @@ class Receiver extends Writable {
 }
 
 function resume(receiver) {
-  if (receiver._heads !== null) receiver._emitEvents();
+  if (receiver._chunk !== null) receiver._emitEvents();
 }
 
 module.exports = Receiver;

@@ -11,7 +11,7 @@ const { Buffer } = require('buffer');
 const { SendGate, isBlob } = require('./send-gate');
 const { NOOP, OPCODES, PERMESSAGE_DEFLATE } = require('./constants');
 const { directions } = require('./compression');
-const { buildFrame } = require('./frame');
+const { LONGEST_SHORT, buildFrame, buildShort } = require('./frame');
 const { byteLengthOf, closePayload, checkControlPayload, toBuffer } = require('./send-data');
 
 const { CONTINUATION, TEXT, BINARY, CLOSE, PING, PONG } = OPCODES;
@@ -267,6 +267,13 @@ class Sender {
   }
 
   _write(opcode, data, fin, mask, rsv1, isOurs, callback) {
+    const length = typeof data === 'string' ? Buffer.byteLength(data) : data.length;
+    if (!mask && this.joins && length <= LONGEST_SHORT) {
+      // PERF: most frames that servers send.
+      const first = opcode | (fin ? 0x80 : 0) | (rsv1 ? 0x40 : 0);
+      this.sendFrame([buildShort(first, data, length)], callback);
+      return;
+    }
     const options = {
       fin,
       generateMask: this._generateMask,
@@ -278,7 +285,6 @@ class Sender {
       readOnly: typeof data !== 'string' && opcode !== CLOSE && !isOurs,
       rsv1
     };
-    const length = typeof data === 'string' ? Buffer.byteLength(data) : undefined;
     this.sendFrame(buildFrame(data, options, length), callback);
   }
 

@@ -54,7 +54,7 @@ impl Codec {
     /// word 0 as in a record, then the offset in the chunk and the length of the payload, then
     /// the argument. A payload that does not lie in the chunk is flagged as a block. Returns the
     /// number of events; bit 31 tells that [`Codec::next`] has more, bit 30 that after these
-    /// events [`Codec::resume`] goes on inflating.
+    /// events [`Codec::resume`] goes on inflating, bit 29 that the decoder is within a message.
     #[napi]
     pub fn decode(
         &mut self,
@@ -72,7 +72,7 @@ impl Codec {
         };
         let rest = chunk.get(chunk.len() - left..).unwrap_or_default();
         self.held.extend_from_slice(rest);
-        self.events.copy_out(heads) | self.suspended()
+        self.events.copy_out(heads) | self.state()
     }
 
     /// Goes on inflating, and with what came behind. As [`Codec::decode`], without a chunk.
@@ -85,14 +85,14 @@ impl Codec {
         let left = self.decoder.handle_input(&mut held, &mut self.events);
         held.drain(..held.len() - left);
         self.held = held;
-        self.events.copy_out(heads) | self.suspended()
+        self.events.copy_out(heads) | self.state()
     }
 
     /// Copies further events of the last chunk, as [`Codec::decode`] does.
     #[napi]
     pub fn next(&mut self, mut heads: Uint32ArraySlice<'_>) -> u32 {
         let heads = buffers::writable_words(&mut heads);
-        self.events.copy_out(heads) | self.suspended()
+        self.events.copy_out(heads) | self.state()
     }
 
     /// The payload of the next event that is flagged as a block.
@@ -115,8 +115,10 @@ impl Codec {
         self.decoder.set_max_payload(limit.into());
     }
 
-    fn suspended(&self) -> u32 {
-        u32::from(self.decoder.is_suspended() || !self.held.is_empty()) << 30
+    fn state(&self) -> u32 {
+        let is_suspended = self.decoder.is_suspended() || !self.held.is_empty();
+        let is_midway = self.decoder.is_mid_message() || !self.held.is_empty();
+        u32::from(is_suspended) << 30 | u32::from(is_midway) << 29
     }
 }
 
