@@ -216,7 +216,10 @@ declare namespace WebSocket {
     backpressure: [];
     /** Server with `maxBackpressure`: after 'backpressure', half of it is free again. */
     drain: [];
-    /** Server with `onBackpressure`: so many messages with so many bytes were dropped since the last time. */
+    /**
+     * Server with `onBackpressure`: how many messages were dropped since the last such event, and
+     * the bytes of their payloads.
+     */
     dropped: [messages: number, bytes: number];
     /** Client: the response that accepts, before it is checked. */
     upgrade: [response: IncomingMessage];
@@ -403,21 +406,33 @@ declare namespace WebSocket {
     clientTracking?: boolean | undefined;
     /** Chooses one of the subprotocols on offer. Default: the first. */
     handleProtocols?: (protocols: Set<string>, request: InstanceType<U>) => string | false;
-    /** What is taken of one peer in a second. No limit by default. */
+    /**
+     * What is taken of one peer in a second. Default: no limit. Throws a TypeError or RangeError
+     * on a value that is none, as do the other limits and `heartbeat`; false and null are off.
+     */
     inboundLimit?: InboundLimitOptions | false | null | undefined;
-    /** Bytes that may wait for one peer, as on the wire uncompressed. No limit by default. */
+    /**
+     * Bytes that may wait for one peer, as they would be on the wire uncompressed: 1 to 2^32 - 1.
+     * Default: no limit.
+     */
     maxBackpressure?: number | false | null | undefined;
-    /** What becomes of messages that exceed `maxBackpressure`; by default they wait, too. */
+    /**
+     * What becomes of a message that exceeds `maxBackpressure`, without which only 'buffer' is
+     * allowed. Default: 'buffer', it waits, too.
+     */
     onBackpressure?:
-      'buffer' | 'drop-newest' | 'drop-oldest' | 'latest' | 'close' | null | undefined;
-    /** Further upgrades are refused with 503. No limit by default. */
+      'buffer' | 'drop-newest' | 'drop-oldest' | 'latest' | 'close' | false | null | undefined;
+    /**
+     * Connections that may be open at a time: 1 to 2^31 - 1. Further upgrades are refused with
+     * 503. Default: no limit.
+     */
     maxConnections?: number | false | null | undefined;
     /**
-     * A connection is not read while so many promises of its handlers for 'message' are pending. No
-     * limit by default.
+     * Promises of one connection's handlers for 'message' that may be pending while it is read: 1
+     * to 2^31 - 1. Default: no limit.
      */
     maxInFlight?: number | false | null | undefined;
-    /** Pings silent peers and terminates those that do not answer. Off by default. */
+    /** Pings silent peers, and terminates those that do not answer. Default: off. */
     heartbeat?: HeartbeatOptions | false | null | undefined;
     /** The address to listen on. Default: all. */
     host?: string | undefined;
@@ -426,7 +441,10 @@ declare namespace WebSocket {
      * topics of its own.
      */
     hub?: string | undefined;
-    /** How many topics a WebSocket may be subscribed to; 0: any number. Default: any. */
+    /**
+     * How many topics a WebSocket may be subscribed to; 0: any number. Default: any. Throws a
+     * TypeError or RangeError unless it is a number that is not negative.
+     */
     maxSubscriptions?: number | undefined;
     /** Whether upgrades come through `handleUpgrade()` only. Default: false. */
     noServer?: boolean | undefined;
@@ -450,38 +468,51 @@ declare namespace WebSocket {
     WebSocket?: T | undefined;
   }
 
-  /** Times in milliseconds. */
+  /** How the option `heartbeat` of a server goes about it. Times are 1 to 2^31 - 1. */
   interface HeartbeatOptions {
-    /** Silence after which a peer is pinged; 25 000 by default. */
+    /** Milliseconds of silence after which a peer is pinged. Default: 25000. */
     interval?: number | undefined;
-    /** How long it may stay silent then before it is terminated; 20 000 by default. */
+    /** Milliseconds of further silence after which it is terminated. Default: 20000. */
     timeout?: number | undefined;
   }
 
-  /** At least one of the two has to be limited. */
+  /** The option `inboundLimit` of a server. At least one of the two has to be limited. */
   interface InboundLimitOptions {
-    /** Messages, pings and pongs a second; 0, the default, is no limit. */
+    /** Messages, pings and pongs a second, 0: any number. Default: 0. */
     messages?: number | undefined;
-    /** Bytes a second, as they are on the wire; 0, the default, is no limit. */
+    /** Bytes a second, as they are on the wire, 0: any number. Default: 0. */
     bytes?: number | undefined;
-    /** Whether a peer that sends more is read more slowly (the default), or left with 1008. */
+    /**
+     * What becomes of a peer that sends more: it is read more slowly, or closed with 1008. Default:
+     * 'pause'.
+     */
     action?: 'pause' | 'close' | undefined;
   }
 
+  /** What `drain()` takes. A value that is none rejects its promise. */
   interface DrainOptions {
-    /** Of the close frames; 1001 by default. */
+    /** The code of the close frames. Default: 1001. */
     code?: number | undefined;
+    /** The reason in the close frames, at most 123 bytes. Default: none. */
     reason?: string | Uint8Array | undefined;
-    /** Milliseconds over which the close frames are spread; 0 by default. */
+    /** Milliseconds over which the close frames are spread, at most 2^30. Default: 0. */
     jitter?: number | undefined;
-    /** Seconds that `Retry-After` names to who is refused; `jitter` and `timeout` by default. */
+    /**
+     * Seconds in the Retry-After of refused upgrades. Default: `jitter` and `timeout` together,
+     * rounded up.
+     */
     retryAfter?: number | undefined;
-    /** Milliseconds after `jitter` until what is left is terminated; 10 000 by default. */
+    /**
+     * Milliseconds after `jitter` until what is left is terminated, at most 2^30. Default: 10000.
+     */
     timeout?: number | undefined;
   }
+
+  /** What `drain()` resolves with. */
   interface DrainResult {
-    /** Connections that ended in time. */
+    /** Connections that ended before they were terminated. */
     closed: number;
+    /** Connections that were terminated. */
     terminated: number;
   }
 
@@ -580,7 +611,11 @@ declare namespace WebSocket {
     address(): AddressInfo | string | null;
     /** Stops accepting connections; those that are open stay open. */
     close(callback?: (error?: Error) => void): void;
-    /** Refuses upgrades from now on, closes all connections, and resolves when none is left. */
+    /**
+     * Refuses upgrades from now on with 503, closes all connections, and resolves when none is
+     * left. Rejects on an option that is none, and changes nothing then. Later calls get the
+     * promise of the first one.
+     */
     drain(options?: DrainOptions): Promise<DrainResult>;
     /** Answers an upgrade request. */
     handleUpgrade(

@@ -7,7 +7,9 @@ const path = require('path');
 
 const WebSocket = require('../..');
 const binding = require('../../lib/binding');
+const Limits = require('../../lib/limits');
 const { kOptions } = require('../../lib/constants');
+const { readDrain } = require('../../lib/drain');
 const { VARIABLES } = require('../../lib/loading/variables');
 
 const ROOT = path.join(__dirname, '..', '..');
@@ -130,6 +132,23 @@ test.each([
   );
   expect(Object.keys(stated).length).toBeGreaterThan(8);
   expect(stated).toEqual(texts);
+});
+
+test.each([
+  ['HeartbeatOptions', () => new Limits({ heartbeat: {} }).heartbeat],
+  ['InboundLimitOptions', () => new Limits({ inboundLimit: { messages: 1 } }).inboundLimit],
+  ['DrainOptions', () => readDrain()]
+])('the defaults of %s are those on the page', (heading, optionsOf) => {
+  const stated = defaultsOf(heading);
+  const actual = optionsOf();
+  // The one that had to be given, and what follows from others.
+  if (heading === 'InboundLimitOptions') actual.messages = actual.bytes;
+  for (const name of ['reason', 'retryAfter']) {
+    delete actual[name];
+    delete stated[name];
+  }
+  const texts = Object.entries(actual).map(([name, value]) => [name, asText(value)]);
+  expect(stated).toEqual(Object.fromEntries(texts));
 });
 
 test('the defaults in index.d.ts are those on the page', () => {

@@ -50,6 +50,20 @@ async function get(port, path = '/') {
   return { status: response.status, text: await response.text() };
 }
 
+/** A heartbeat: who does not answer is terminated. */
+async function notices({ port }) {
+  const alive = await connect(port).opened;
+  const dead = await connect(port, '', { autoPong: false }).opened;
+  let pings = 0;
+  alive.on('ping', () => pings++);
+  const [code] = await once(dead, 'close');
+  assert.strictEqual(code, 1006);
+  // The other one stays over two more rounds.
+  while (pings < 3) await once(alive, 'ping');
+  assert.strictEqual(alive.readyState, WebSocket.OPEN);
+  alive.close();
+}
+
 /** A framework: HTTP answers, and /live echoes. */
 const framework = {
   async check({ port }) {
@@ -225,18 +239,7 @@ const CHECKS = {
 
   heartbeat: {
     replaced: { '30_000': 200 },
-    async check({ port }) {
-      const alive = await connect(port).opened;
-      const dead = await connect(port, '', { autoPong: false }).opened;
-      let pings = 0;
-      alive.on('ping', () => pings++);
-      const [code] = await once(dead, 'close');
-      assert.strictEqual(code, 1006);
-      // The other one stays over two more rounds.
-      while (pings < 3) await once(alive, 'ping');
-      assert.strictEqual(alive.readyState, WebSocket.OPEN);
-      alive.close();
-    }
+    check: notices
   },
 
   broadcast: {
@@ -249,6 +252,100 @@ const CHECKS = {
       const both = [await clients[2].next(), await clients[2].next()].map(String).sort();
       assert.deepStrictEqual(both, ['others', 'to all']);
       for (const client of clients) client.close();
+    }
+  },
+
+  'heartbeat-option': {
+    replaced: { 25000: 200, 20000: 200 },
+    check: notices
+  },
+
+  'max-connections': {
+    replaced: { 10000: 2 },
+    async check({ port }) {
+      const [first, second] = await Promise.all([connect(port).opened, connect(port).opened]);
+      await refused(port, '', {}, 503);
+      first.close();
+      await once(first, 'close');
+      // The server hears of the end about when the client does.
+      let third;
+      do {
+        third = connect(port);
+        await Promise.race([third.opened.catch(() => {}), once(third, 'error')]);
+      } while (third.readyState !== WebSocket.OPEN);
+      assert.strictEqual(await third.next(), 'Welcome');
+      await refused(port, '', {}, 503);
+      for (const client of [second, third]) client.close();
+    }
+  },
+
+  drain: {
+    replaced: { 20000: 100, 10000: 500 },
+    async check({ port, child, ended }) {
+      const client = await connect(port).opened;
+      const stuck = await connect(port).opened;
+      stuck.pause();
+      const closed = once(client, 'close');
+      child.kill('SIGTERM');
+      const [code, reason] = await closed;
+      assert.deepStrictEqual([code, String(reason)], [1001, 'restarting']);
+      assert.deepStrictEqual(await ended, {
+        status: 0,
+        signal: null,
+        output: '1 closed, 1 terminated\n'
+      });
+      stuck.resume();
+    }
+  },
+
+  'inbound-limit': {
+    async check({ port, child, ended }) {
+      const modest = await connect(port).opened;
+      const greedy = await connect(port).opened;
+      for (let count = 0; count < 5000; count++) greedy.send('more');
+      const [code] = await once(greedy, 'close');
+      assert.strictEqual(code, 1008);
+      for (let count = 0; count < 50; count++) modest.send(String(count));
+      for (let count = 0; count < 50; count++) {
+        assert.strictEqual(await modest.next(), String(count));
+      }
+      child.kill();
+      assert.strictEqual((await ended).output, 'FERROWS_ERR_INBOUND_LIMIT\n');
+    }
+  },
+
+  'max-in-flight': {
+    async check({ port }) {
+      const client = await connect(port).opened;
+      for (let count = 0; count < 200; count++) client.send(String(count));
+      const most = [];
+      for (let count = 0; count < 200; count++) {
+        const [, question, running] = /^(\d+): one of (\d+)$/.exec(await client.next());
+        assert.strictEqual(Number(question), count);
+        most.push(Number(running));
+      }
+      assert.strictEqual(Math.max(...most), 16);
+      client.close();
+    }
+  },
+
+  'max-backpressure': {
+    // A peer that reads nothing loses messages, and is served again when it reads.
+    async check({ port, child }) {
+      let output = '';
+      child.stdout.on('data', (data) => (output += data));
+      const stalled = await connect(port).opened;
+      stalled.pause();
+      while (!/^\d+ messages, \d+ bytes$/m.test(output)) await once(child.stdout, 'data');
+      const [, messages, bytes] = /^(\d+) messages, (\d+) bytes$/m.exec(output);
+      assert.strictEqual(Number(bytes), Number(messages) * 65536);
+      stalled.resume();
+      // More than what can have waited.
+      for (let count = 0; count < 200; count++) {
+        assert.strictEqual((await stalled.next()).length, 65536);
+      }
+      assert.strictEqual(stalled.readyState, WebSocket.OPEN);
+      stalled.close();
     }
   },
 
