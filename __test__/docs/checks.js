@@ -64,6 +64,29 @@ async function notices({ port }) {
   alive.close();
 }
 
+/** What is said in a room is heard there by all others, as it was said. */
+const rooms = {
+  async check({ port }) {
+    const [a, b, elsewhere] = await Promise.all([
+      connect(port, '/one').opened,
+      connect(port, '/one').opened,
+      connect(port, '/other').opened
+    ]);
+    elsewhere.send('is anybody here?');
+    a.send('text');
+    a.send(Buffer.from([1, 2, 3]));
+    assert.strictEqual(await b.next(), 'text');
+    assert.deepStrictEqual(await b.next(), Buffer.from([1, 2, 3]));
+    b.send('answer');
+    // The first that it hears: not what it said itself.
+    assert.strictEqual(await a.next(), 'answer');
+    const late = await connect(port, '/other').opened;
+    late.send('hello');
+    assert.strictEqual(await elsewhere.next(), 'hello');
+    for (const client of [a, b, elsewhere, late]) client.close();
+  }
+};
+
 /** A framework: HTTP answers, and /live echoes. */
 const framework = {
   async check({ port }) {
@@ -102,6 +125,9 @@ const CHECKS = {
       await Promise.all([once(b, 'close'), once(other, 'close')]);
     }
   },
+
+  'rooms-by-loop': rooms,
+  'rooms-by-topic': rooms,
 
   express: framework,
   fastify: framework,
@@ -255,6 +281,19 @@ const CHECKS = {
     }
   },
 
+  'all-limits': {
+    async check({ port }) {
+      await echoes(port);
+      const large = await connect(port).opened;
+      large.send(Buffer.alloc(70_000));
+      assert.strictEqual((await once(large, 'close'))[0], 1009);
+      const greedy = await connect(port).opened;
+      for (let count = 0; count < 300; count++) greedy.send('x');
+      for (let count = 0; count < 300; count++) assert.strictEqual(await greedy.next(), 'x');
+      greedy.close();
+    }
+  },
+
   'heartbeat-option': {
     replaced: { 25000: 200, 20000: 200 },
     check: notices
@@ -391,6 +430,29 @@ const CHECKS = {
       await ended;
       assert.strictEqual(reader.readyState, WebSocket.OPEN);
       reader.close();
+    }
+  },
+
+  graceful: {
+    replaced: { '20_000': 100 },
+    async check({ port, child, ended }) {
+      const client = await connect(port).opened;
+      const reader = await connect(port).opened;
+      assert.deepStrictEqual(await get(port), { status: 200, text: 'ready' });
+      // It answers the close frame when it reads it.
+      reader.pause();
+      const closed = once(client, 'close');
+      child.kill('SIGTERM');
+      const [code, reason] = await closed;
+      assert.deepStrictEqual([code, String(reason)], [1001, 'restarting']);
+      assert.deepStrictEqual(await get(port), { status: 503, text: 'draining' });
+      await refused(port, '', {}, 503);
+      reader.resume();
+      assert.deepStrictEqual(await ended, {
+        status: 0,
+        signal: null,
+        output: '2 closed, 0 terminated\n'
+      });
     }
   },
 
