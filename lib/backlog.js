@@ -15,19 +15,22 @@ const { CLOSE, CONTINUATION } = OPCODES;
 
 // Bytes that the socket may hold before what follows waits here.
 const MOST_GIVEN = 16 * 1024;
-const CALLBACK = 4;
+// What one sends without a topic.
+const NO_TOPIC = null;
 
 class Backlog {
   /**
    * @param {{limit: Number, policy: String}} options
-   * @param {StreamTransport} transport Asked for `encodedBytes`, told by `writeNow()`, `endNow()`,
-   *     `onPressure()` and `onDropped()`
+   * @param {StreamTransport} transport Asked for `encodedBytes`, told by `writeNow()`, `postNow()`,
+   *     `endNow()`, `onPressure()` and `onDropped()`
    */
   constructor({ limit, policy }, transport) {
     this._limit = limit;
     this._policy = policy;
     this._transport = transport;
     this._waiting = [];
+    // Messages for several that came between fragments.
+    this._held = [];
     /** Bytes that wait here, as they would be on the wire uncompressed. */
     this.bytes = 0;
     this._current = null;
@@ -46,24 +49,45 @@ class Backlog {
   }
 
   /** As the transport's `frame()`. */
-  frame(...frame) {
-    const [opcode, data, fin, mask, callback] = frame;
-    const length = byteLengthOf(data);
-    const bytes = length + (length < 126 ? 2 : length < 65536 ? 4 : 10) + (mask ? 4 : 0);
-    const entry = { frame, length, bytes, message: 0 };
-    if (opcode < CLOSE) {
-      if (!this._admits(opcode, fin, bytes)) {
-        this._note(length, callback);
-        return;
-      }
-      entry.message = this._message;
+  frame(opcode, data, fin, mask, callback, compress) {
+    const write = (done) => this._transport.writeNow(opcode, data, fin, mask, done, compress);
+    const entry = entryOf(write, byteLengthOf(data), mask, NO_TOPIC, callback);
+    if (opcode >= CLOSE) {
+      this._put(entry);
+      return;
     }
-    this._put(entry);
+    this._putIfAdmitted(entry, opcode, fin);
+    while (this._current === null && this._held.length > 0) this.post(...this._held.shift());
+  }
+
+  /**
+   * Queues a message for several, behind the fragments of one in progress.
+   *
+   * @param {PreparedMessage} message
+   * @param {Function} [callback]
+   */
+  post(message, callback) {
+    if (this._current !== null) {
+      this._held.push([message, callback]);
+      return;
+    }
+    const { data, opcode, topic } = message;
+    const write = (done) => this._transport.postNow(message, done);
+    this._putIfAdmitted(entryOf(write, data.length, false, topic, callback), opcode, true);
   }
 
   /** The end of our side, behind what waits. */
   end() {
-    this._put({ frame: null, length: 0, bytes: 0, message: 0 });
+    this._put({ ...entryOf(null, 0, false, NO_TOPIC), bytes: 0 });
+  }
+
+  _putIfAdmitted(entry, opcode, fin) {
+    if (this._admits(opcode, fin, entry)) {
+      entry.message = this._message;
+      this._put(entry);
+    } else {
+      this._note(entry);
+    }
   }
 
   _put(entry) {
@@ -77,11 +101,11 @@ class Backlog {
     const { _transport: transport } = this;
     const most = Math.min(MOST_GIVEN, this._limit / 4);
     while (this._waiting.length > 0 && transport.encodedBytes <= most) {
-      const { bytes, frame, message } = this._waiting.shift();
-      this.bytes -= bytes;
-      this._given = Math.max(this._given, message);
-      if (frame === null) transport.endNow();
-      else this._give(frame);
+      const entry = this._waiting.shift();
+      this.bytes -= entry.bytes;
+      this._given = Math.max(this._given, entry.message);
+      if (entry.write === null) transport.endNow();
+      else this._give(entry);
     }
     this._relieve();
     // Who wrote to the socket himself is waited for otherwise.
@@ -89,7 +113,7 @@ class Backlog {
     if (waits && this._outstanding === 0) transport.onceWritten();
   }
 
-  _give([opcode, data, fin, mask, callback, compress]) {
+  _give({ callback, write }) {
     const { _onWritten: onWritten } = this;
     const done =
       callback === undefined
@@ -99,7 +123,7 @@ class Backlog {
             callback(error);
           };
     this._outstanding++;
-    this._transport.writeNow(opcode, data, fin, mask, done, compress);
+    write(done);
   }
 
   /** Tells when enough was written. */
@@ -109,7 +133,7 @@ class Backlog {
     this._transport.onPressure(false);
   }
 
-  _admits(opcode, fin, bytes) {
+  _admits(opcode, fin, { bytes, topic }) {
     if (opcode !== CONTINUATION) {
       this._message++;
       this._current = null;
@@ -120,7 +144,7 @@ class Backlog {
         this.pressed = true;
         this._transport.onPressure(true);
       }
-      admits = this._makeRoom(bytes);
+      admits = this._makeRoom(bytes, topic);
     }
     if (!admits && this._current !== false) {
       this._dropped.messages++;
@@ -134,23 +158,29 @@ class Backlog {
     return this._transport.encodedBytes + this.bytes + bytes - this._limit;
   }
 
-  _makeRoom(bytes) {
+  _makeRoom(bytes, topic) {
     const { _message: message, _policy: policy } = this;
     const started = this._current === true && this._given === message;
     if (policy === 'buffer' || started) return true;
     if (policy === 'close') this._closed = true;
     if (policy !== 'drop-oldest' && policy !== 'latest') return false;
     const older = (each) => each.message > this._given && each.message < message;
-    const needed = this._excess(bytes);
+    let needed = this._excess(bytes);
     let free = 0;
     for (const each of this._waiting) if (older(each)) free += each.bytes;
     if (free < needed) return false;
-    // A topic of its own is all that there is here.
-    this._drop(older, policy === 'latest' ? Infinity : needed);
+    if (policy === 'latest') {
+      needed -= this._drop((each) => older(each) && each.topic === topic, Infinity);
+    }
+    if (needed > 0) this._drop(older, needed);
     return true;
   }
 
-  /** Drops whole messages that `concerns` names, the oldest first, until so many bytes are free. */
+  /**
+   * Drops whole messages that `concerns` names, the oldest first, until so many bytes are free.
+   *
+   * @return {Number} How many are
+   */
   _drop(concerns, needed) {
     let free = 0;
     let last = this._message;
@@ -160,12 +190,13 @@ class Backlog {
       last = each.message;
       free += each.bytes;
       this.bytes -= each.bytes;
-      this._note(each.length, each.frame[CALLBACK]);
+      this._note(each);
       return false;
     });
+    return free;
   }
 
-  _note(length, callback) {
+  _note({ callback, length }) {
     this._dropped.bytes += length;
     if (callback !== undefined) process.nextTick(callback, droppedError());
     if (this._reporting) return;
@@ -175,15 +206,21 @@ class Backlog {
 
   /** The socket is gone: callbacks of what waits get an error. */
   fail(error) {
-    const waiting = this._waiting;
+    const callbacks = this._waiting.map(({ callback }) => callback);
+    callbacks.push(...this._held.map(([, callback]) => callback));
     this._waiting = [];
+    this._held = [];
     this.bytes = 0;
-    for (const { frame } of waiting) {
-      if (frame !== null && frame[CALLBACK] !== undefined) {
-        process.nextTick(frame[CALLBACK], error);
-      }
+    for (const callback of callbacks) {
+      if (callback !== undefined) process.nextTick(callback, error);
     }
   }
+}
+
+/** Something that waits. */
+function entryOf(write, length, mask, topic, callback) {
+  const bytes = length + (length < 126 ? 2 : length < 65536 ? 4 : 10) + (mask ? 4 : 0);
+  return { write, length, bytes, topic, callback, message: 0 };
 }
 
 function report(backlog) {

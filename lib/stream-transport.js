@@ -255,7 +255,7 @@ class StreamTransport {
    * @param {PreparedMessage} message
    */
   publish(message) {
-    this.sender.publish(message);
+    this.post(message);
   }
 
   /**
@@ -265,7 +265,8 @@ class StreamTransport {
    * @param {Function} [callback] As of `frame()`
    */
   post(message, callback) {
-    this.sender.publish(message, callback);
+    if (this._backlog !== null) this._backlog.post(message, callback);
+    else this.postNow(message, callback);
   }
 
   /** Finishes our side once all is written. */
@@ -276,6 +277,10 @@ class StreamTransport {
 
   writeNow(opcode, data, fin, mask, callback, compress) {
     this.sender.writeFrame(opcode, data, fin, mask, callback, compress);
+  }
+
+  postNow(message, callback) {
+    this.sender.publish(message, callback);
   }
 
   endNow() {

@@ -75,6 +75,15 @@ async function readAll({ peer, websocket }) {
   }
 }
 
+/** The same, after which nothing more is told. */
+async function readAllAndEnd({ peer, websocket }) {
+  const closed = once(websocket, 'close');
+  const numbers = await readAll({ peer, websocket });
+  peer.socket.destroy();
+  await closed;
+  return numbers;
+}
+
 const policies = ['drop-newest', 'drop-oldest', 'latest'];
 
 describe.each(policies)('%s', (onBackpressure) => {
@@ -203,6 +212,76 @@ test.each(policies)('%s goes on after the socket was given back', async (onBackp
   while (outcomes.filter(Boolean).length < count()) await tick();
   const early = numbers.filter((number) => number < count());
   expect(outcomes.filter((outcome) => outcome === 'sent')).toHaveLength(early.length);
+});
+
+test.each(policies)(
+  '%s: what is published and prepared stands in the same line',
+  async (onBackpressure) => {
+    const connection = await connected({ maxBackpressure: LIMIT, onBackpressure });
+    const { peer, sum, websocket, wss } = connection;
+    for (const topic of ['a', 'b']) websocket.subscribe(topic);
+    const ways = [
+      (data) => websocket.send(data),
+      (data) => wss.publish('a', data),
+      (data) => wss.publish('b', data),
+      (data) => websocket.send(WebSocket.prepare(data))
+    ];
+    peer.socket.pause();
+    let count = 0;
+    const next = () => ways[count % ways.length](String(count++).padEnd(SIZE));
+    while (sum.messages === 0) {
+      for (let i = 0; i < 40; i++) next();
+      expect(websocket.bufferedAmount).toBeLessThanOrEqual(LIMIT);
+      await tick();
+    }
+    for (let i = 0; i < 200; i++) next();
+    expect(websocket.bufferedAmount).toBeLessThanOrEqual(LIMIT);
+    const numbers = await readAllAndEnd(connection);
+    expect(numbers).toEqual([...numbers].sort((one, other) => one - other));
+    expect([numbers.length + sum.messages, sum.bytes]).toEqual([count, sum.messages * SIZE]);
+    const last = [count - 4, count - 3, count - 2, count - 1];
+    expect(last.filter((number) => numbers.includes(number))).toEqual(
+      onBackpressure === 'drop-newest' ? [] : last
+    );
+  }
+);
+
+test('latest: a topic that is quiet keeps its message while another one is busy', async () => {
+  const onBackpressure = 'latest';
+  const connection = await connected({ maxBackpressure: LIMIT, onBackpressure });
+  const { peer, sum, websocket, wss } = connection;
+  for (const topic of ['busy', 'quiet']) websocket.subscribe(topic);
+  peer.socket.pause();
+  let count = 0;
+  while (sum.messages === 0) {
+    for (let i = 0; i < 40; i++) wss.publish('busy', String(count++).padEnd(SIZE));
+    expect(websocket.bufferedAmount).toBeLessThanOrEqual(LIMIT);
+    await tick();
+  }
+  const quiet = count++;
+  wss.publish('quiet', String(quiet).padEnd(SIZE));
+  for (let i = 0; i < 400; i++) wss.publish('busy', String(count++).padEnd(SIZE));
+  const numbers = await readAllAndEnd(connection);
+  expect(numbers).toContain(quiet);
+  expect(numbers).toContain(count - 1);
+  expect(numbers.length + sum.messages).toBe(count);
+});
+
+test('what is published between fragments that are dropped comes after them', async () => {
+  const connection = await connected({ maxBackpressure: LIMIT, onBackpressure: 'drop-oldest' });
+  const { peer, sum, websocket, wss } = connection;
+  websocket.subscribe('a');
+  await flood(connection, () => sum.messages > 0);
+  websocket.send('0'.padEnd(SIZE), { fin: false });
+  wss.publish('a', '2000001'.padEnd(SIZE));
+  // Now the message can never fit, and is dropped with its fragments.
+  websocket.send(''.padEnd(LIMIT), { fin: false });
+  wss.publish('a', '2000002'.padEnd(SIZE));
+  websocket.send('', { fin: true });
+  websocket.send('2000003'.padEnd(SIZE));
+  const numbers = await readAllAndEnd({ peer, websocket });
+  expect(numbers.slice(-3)).toEqual([2000001, 2000002, 2000003]);
+  expect(numbers).toEqual([...numbers].sort((one, other) => one - other));
 });
 
 test('compressed messages are dropped without harm to those that follow', async () => {

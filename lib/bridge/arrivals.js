@@ -178,6 +178,8 @@ class Arrivals {
     const count = payload.readUInt32LE(0);
     const data = payload.subarray(4 + count * 8);
     const message = new PreparedMessage(aux & 0xff, data, (aux & PUBLISHED_COMPRESS) !== 0);
+    // Of which one is not said: it supersedes nothing.
+    message.topic = message;
     for (let at = 4; at < 4 + count * 8; at += 8) {
       const endpoint = this._lane.endpoints[payload.readUInt32LE(at)];
       if (endpoint === undefined || endpoint.generation !== payload.readUInt32LE(at + 4)) continue;

@@ -23,6 +23,8 @@ class PreparedMessage {
     /** By how much a text is longer in bytes than in UTF-16 units. */
     this.surplus = typeof data === 'string' ? this.data.length - data.length : 0;
     this.compress = compress;
+    /** What it was published to: null stands for what one sends. */
+    this.topic = null;
     this._frame = null;
     // By the options of zlib, then by window: a frame, or who waits for it.
     this._deflated = new Map();

@@ -193,6 +193,7 @@ class Topics {
     }
     if (byHand !== null) {
       const message = new PreparedMessage(opcode, payload, Boolean(compress));
+      message.topic = topic;
       const passedOver = new Set(excluded);
       // Who joins or leaves meanwhile changes nothing.
       for (const websocket of [...byHand]) {
