@@ -10,6 +10,19 @@ const { parseArgs } = require('util');
 const medians = require('./medians');
 const { measure } = require('./attacks/measure');
 const scenarios = require('./attacks/scenarios');
+const { helpIfAsked, stop } = require('../scripts/run');
+
+const HELP = `Usage: npm run bench:attackers -- [OPTION...]
+
+Lets attackers at ws and ferrows, and measures peak memory and a healthy connection beside them.
+Linux; needs the native addon (npm run build).
+
+  --only TEXT,...    scenarios whose names match one of these (regular expressions)
+  --list             names of the scenarios and what they do, nothing is measured
+  --libs NAME,...    libraries to measure (ws,ferrows)
+  --io SETTING       FERROWS_IO for ferrows: auto, inline or worker (auto)
+  --repeat N         rounds (3)
+  --json FILE        writes the medians`;
 
 const OPTIONS = {
   io: { type: 'string', default: 'auto' },
@@ -52,9 +65,21 @@ function print({ title, wanted = {} }, results) {
   }
 }
 
+/** What the command line chooses; ends the process if it is not understood. */
+function readOptions() {
+  helpIfAsked(HELP);
+  try {
+    const { values } = parseArgs({ options: OPTIONS });
+    if (!(Number(values.repeat) > 0)) throw new Error('--repeat must be a number above 0');
+    const patterns = values.only.split(',').map((text) => new RegExp(text, 'i'));
+    return { values, patterns };
+  } catch (error) {
+    return stop(`${error.message}\n\n${HELP}`);
+  }
+}
+
 async function main() {
-  const { values } = parseArgs({ options: OPTIONS });
-  const patterns = values.only.split(',').map((text) => new RegExp(text, 'i'));
+  const { values, patterns } = readOptions();
   const chosen = scenarios.filter(({ name }) => patterns.some((pattern) => pattern.test(name)));
   if (values.list) {
     for (const { name, title } of chosen) console.log(`${name.padEnd(LABEL)} ${title}`);

@@ -9,6 +9,22 @@ const { parseArgs } = require('util');
 const SETTINGS = ['auto', 'inline', 'worker'];
 const BUN = path.join(__dirname, '..', 'node_modules', '.bin', 'bun');
 
+const HELP = `Usage: npm run bench -- [OPTION...]
+
+Builds, then measures ferrows beside ws, interleaved, and prints medians. Linux.
+
+  --only TEXT,...      scenarios whose names match one of these (regular expressions)
+  --list               names of the scenarios, nothing is measured
+  --libs NAME,...      libraries to measure: ws, ferrows, and bun if it is here
+  --io SETTING,...     settings of FERROWS_IO for ferrows: auto, inline, worker
+  --repeat N           rounds (3)
+  --seconds S          seconds per measurement (2)
+  --warmup S           seconds before it (1)
+  --quick              one short round
+  --node FILE          the node that runs the servers
+  --json FILE          writes the medians
+  --svg FILE           draws them`;
+
 const OPTIONS = {
   io: { type: 'string', default: 'auto' },
   json: { type: 'string' },
@@ -55,6 +71,7 @@ function libraries(text, bun) {
  * @param {String[]} args What follows the script's name
  * @param {Object} environment Environment variables
  * @return {Object}
+ * @throws {Error} Its message is meant for the user
  */
 function parse(args, environment) {
   const { values } = parseArgs({ args, options: OPTIONS });
@@ -75,4 +92,4 @@ function parse(args, environment) {
   };
 }
 
-module.exports = { parse };
+module.exports = { HELP, parse };

@@ -19,7 +19,8 @@ const report = require('./report');
 const scenarios = require('./scenarios');
 const verdicts = require('./verdicts');
 const { columns, takesPart } = require('./columns');
-const { parse } = require('./options');
+const { HELP, parse } = require('./options');
+const { helpIfAsked, stop } = require('../scripts/run');
 
 const ROOT = path.join(__dirname, '..');
 
@@ -72,8 +73,18 @@ async function measure(scenario, all, options) {
   return { results: Object.fromEntries(entries), failures };
 }
 
+/** What the command line chooses; ends the process if it is not understood. */
+function readOptions() {
+  helpIfAsked(HELP);
+  try {
+    return parse(process.argv.slice(2), process.env);
+  } catch (error) {
+    return stop(`${error.message}\n\n${HELP}`);
+  }
+}
+
 async function main() {
-  const options = parse(process.argv.slice(2), process.env);
+  const options = readOptions();
   const chosen = scenarios.filter(options.chosen);
   if (options.list) {
     console.log(chosen.map(({ name }) => name).join('\n'));

@@ -7,13 +7,25 @@
 const { copyFileSync, existsSync, mkdirSync, readdirSync, renameSync, statSync } = require('fs');
 const path = require('path');
 
-const { ROOT, installPackages, libraryName, requireTools, run, stop } = require('./run');
+const {
+  ROOT,
+  helpIfAsked,
+  installPackages,
+  libraryName,
+  requireTools,
+  run,
+  stop
+} = require('./run');
 const { currentTarget } = require('../lib/loading/load');
 const { fileName } = require('../lib/loading/targets');
 
 const TARGET_FOLDER = path.resolve(ROOT, process.env.CARGO_TARGET_DIR || 'target');
 const ADDON = path.join(ROOT, 'lib', 'native', fileName(currentTarget()));
 const SOURCES = ['Cargo.toml', 'Cargo.lock', 'src', 'napi'];
+const HELP = `Usage: npm run build -- [--force]
+
+Builds the native addon for this machine into lib/native, if its sources are newer than it; with
+--force in any case. Installs npm packages first, if there are none.`;
 
 function newest(file) {
   const stats = statSync(file);
@@ -27,10 +39,10 @@ function isUpToDate() {
   return SOURCES.every((source) => newest(path.join(ROOT, source)) <= built);
 }
 
-function build() {
+function build(isForced) {
   requireTools();
   installPackages();
-  if (!process.argv.includes('--force') && isUpToDate()) {
+  if (!isForced && isUpToDate()) {
     console.log('The native addon is up to date.');
     return;
   }
@@ -43,4 +55,8 @@ function build() {
   renameSync(`${ADDON}.new`, ADDON);
 }
 
-build();
+helpIfAsked(HELP);
+const args = process.argv.slice(2);
+const unknown = args.find((argument) => argument !== '--force');
+if (unknown !== undefined) stop(`Unknown option ${unknown}.\n\n${HELP}`);
+build(args.length > 0);

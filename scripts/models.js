@@ -5,7 +5,7 @@
 
 const path = require('path');
 
-const { run, stop } = require('./run');
+const { helpIfAsked, run, stop } = require('./run');
 
 const HELP = `Usage: npm run models -- [--preemptions N] [NAME]
 
@@ -15,12 +15,13 @@ every order are tried with as many preemptions as their files say, or with N.`;
 const variables = { RUSTFLAGS: '--cfg models', RUST_BACKTRACE: '0' };
 let name = 'models::';
 
+helpIfAsked(HELP);
 const rest = process.argv.slice(2);
 while (rest.length > 0) {
   const argument = rest.shift();
   if (argument === '--preemptions' && /^\d+$/.test(rest[0])) {
     variables.LOOM_MAX_PREEMPTIONS = rest.shift();
-  } else if (argument.startsWith('-')) stop(HELP);
+  } else if (argument.startsWith('-')) stop(`Not understood: ${argument}.\n\n${HELP}`);
   else name = argument;
 }
 

@@ -67,6 +67,18 @@ function installPackages() {
 }
 
 /**
+ * Prints how a command is used and ends the process, if the command line asks for it.
+ *
+ * @param {String} help
+ * @param {String[]} [args]
+ */
+function helpIfAsked(help, args = process.argv.slice(2)) {
+  if (!args.includes('--help') && !args.includes('-h')) return;
+  console.log(help);
+  process.exit(0);
+}
+
+/**
  * Prints a line and ends the process with an error.
  *
  * @param {String} message
@@ -76,4 +88,4 @@ function stop(message) {
   process.exit(1);
 }
 
-module.exports = { ROOT, installPackages, libraryName, requireTools, run, stop };
+module.exports = { ROOT, helpIfAsked, installPackages, libraryName, requireTools, run, stop };

@@ -9,7 +9,7 @@ const { execFileSync } = require('child_process');
 const os = require('os');
 const path = require('path');
 
-const { requireTools, run, stop } = require('./run');
+const { helpIfAsked, requireTools, run, stop } = require('./run');
 
 // A compiler with the sources of its standard library, as Debian packages them.
 const PACKAGES = ['rustc-web', 'rust-web-src', 'libstd-rust-web-dev', 'libstd-rust-web-1.96'];
@@ -92,7 +92,11 @@ function withSources() {
 const SANITIZERS = { address, thread };
 
 const [name, ...rest] = process.argv.slice(2);
-if (name !== undefined && !Object.hasOwn(SANITIZERS, name)) stop(HELP);
+// What follows a name is cargo's.
+helpIfAsked(HELP, [name]);
+if (name !== undefined && !Object.hasOwn(SANITIZERS, name)) {
+  stop(`Not understood: ${name}.\n\n${HELP}`);
+}
 requireTools();
 const chosen = name === undefined ? Object.values(SANITIZERS) : [SANITIZERS[name]];
 process.exitCode = chosen.every((sanitize) => sanitize(rest)) ? 0 : 1;

@@ -5,8 +5,20 @@
 const path = require('path');
 const { spawn } = require('child_process');
 
-const { ROOT, installPackages, requireTools, run } = require('./run');
+const settings = require('../examples/demo/settings');
+const { ROOT, helpIfAsked, installPackages, requireTools, run, stop } = require('./run');
 
+const HELP = `Usage: npm start -- [--port N] [--host NAME]
+
+Sets up, builds, and serves a page that compares ferrows with ws, on http://localhost:8080 unless
+the options or the variables PORT and HOST say otherwise.`;
+
+helpIfAsked(HELP);
+try {
+  settings(process.argv.slice(2), process.env);
+} catch (error) {
+  stop(`${error.message}\n\n${HELP}`);
+}
 requireTools();
 installPackages();
 if (!run(process.execPath, [path.join('scripts', 'build.js')])) process.exit(1);

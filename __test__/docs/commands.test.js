@@ -46,6 +46,42 @@ test.each([
   for (const name of stages()) expect(stderr).toContain(`  ${name} `);
 });
 
+// eslint and prettier have their own; prepack is npm's to call.
+const OURS = Object.keys(scripts).filter((name) => /^node /.test(scripts[name]));
+OURS.splice(OURS.indexOf('prepack'), 1);
+
+test('the commands are known', () => {
+  expect(OURS).toEqual(expect.arrayContaining(['start', 'test', 'build', 'bench:attackers']));
+});
+
+describe.each(OURS)('the command %s', (name) => {
+  test.each(['--help', '-h'])('says with %s how it is used, and does nothing', (option) => {
+    const { status, stdout, stderr } = command(name, option);
+    expect({ status, stderr }).toEqual({ status: 0, stderr: '' });
+    const npm = ['start', 'test'].includes(name) ? `npm ${name}` : `npm run ${name}`;
+    expect(stdout.split('\n')[0]).toMatch(new RegExp(`^Usage: ${npm} -- \\[`));
+  });
+
+  test('says the same of an option that it does not know', () => {
+    const { stdout: help } = command(name, '--help');
+    const { status, stdout, stderr } = command(name, '--hlep');
+    expect({ status, stdout }).toEqual({ status: 1, stdout: '' });
+    expect(stderr).toContain('--hlep');
+    expect(stderr).toContain(help.trim());
+  });
+});
+
+test.each([
+  ['bench', ['--repeat', '0'], '--repeat must be a number above 0'],
+  ['bench', ['--io', 'fast'], '--io fast: one of auto, inline, worker'],
+  ['bench:attackers', ['--repeat', 'x'], '--repeat must be a number above 0'],
+  ['start', ['--port', 'x'], '"x" is no port']
+])('%s %j is an error', (name, args, text) => {
+  const { status, stdout, stderr } = command(name, ...args);
+  expect({ status, stdout }).toEqual({ status: 1, stdout: '' });
+  expect(stderr).toContain(text);
+});
+
 test('npm run autobahn says what it takes', () => {
   const help = command('autobahn', '--help');
   expect(help).toMatchObject({ status: 0, stderr: '' });
