@@ -25,8 +25,8 @@ const { STATUS_IN_TURN } = layout;
 const EXIT_FLUSH_LIMIT = 200;
 const LISTENER_IDS = 65536;
 
-// Bun's event loop is not libuv, whatever its symbols say.
-const LOOP_USABLE = process.versions.bun === undefined;
+// The event loops of Bun and Deno are not libuv, whatever their symbols say.
+const LOOP_USABLE = process.versions.bun === undefined && process.versions.deno === undefined;
 
 let native;
 let lanes = [];
