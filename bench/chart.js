@@ -1,39 +1,73 @@
-// Draws throughput relative to ws as an SVG that reads well on light and dark pages.
+// Draws throughput relative to ws as an SVG that can be read on light and on dark pages: it has a
+// background of its own. Called by run.js and publish.js. Tests: __test__/docs/benchmarks.test.js.
 
 'use strict';
 
-const WIDTH = 720;
-const ROW = 30;
-const LEFT = 260;
+const WIDTH = 920;
+const ROW = 26;
+const BAR = 16;
+const LEFT = 430;
 const RIGHT = 70;
+const TOP = 64;
+const BOTTOM = 14;
+
+/** Of the page, its text, the lines and the bars. */
+const COLOURS = {
+  light: { page: '#ffffff', text: '#1f2328', line: '#6e7781', bar: '#b3470f' },
+  dark: { page: '#0d1117', text: '#e6edf3', line: '#8b949e', bar: '#f08a5a' }
+};
+
+const escaped = (text) => text.replace(/[<>&]/g, (character) => `&#${character.codePointAt(0)};`);
+
+const style = ({ page, text, line, bar }) =>
+  `text{fill:${text}}.page{fill:${page}}.bar{fill:${bar}}line{stroke:${line}}`;
+
+/** Where the axis has marks: some four to eight, and always where ws is. */
+function marks(top) {
+  const step = [0.25, 0.5, 1, 2, 5, 10, 20, 50, 100].find((each) => top / each <= 8) || 200;
+  const all = Array.from({ length: Math.floor(top / step) }, (_, index) => (index + 1) * step);
+  return [...new Set([1, ...all])];
+}
 
 /**
  * @param {Object} all Scenario name to library to medians
  * @return {String} SVG
  */
-module.exports = function chart(all) {
+function chart(all) {
   const rows = Object.entries(all)
     .filter(([, { ws, ferrows }]) => ws && ferrows && ws.perSecond)
     .map(([name, { ws, ferrows }]) => ({ name, ratio: ferrows.perSecond / ws.perSecond }));
   const top = Math.max(...rows.map(({ ratio }) => ratio), 1);
-  const scale = (WIDTH - LEFT - RIGHT) / top;
-  const height = rows.length * ROW + 50;
+  const at = (ratio) => (LEFT + (ratio * (WIDTH - LEFT - RIGHT)) / top).toFixed(1);
+  const end = TOP + rows.length * ROW;
+  const height = end + BOTTOM;
+  const axis = marks(top).map(
+    (mark) =>
+      `<line class="${mark === 1 ? 'one' : 'mark'}" x1="${at(mark)}" x2="${at(mark)}" y1="${TOP - 6}" y2="${end}"/>` +
+      `<text x="${at(mark)}" y="${TOP - 12}" text-anchor="middle">${mark}×</text>`
+  );
   const bars = rows.map(({ name, ratio }, index) => {
-    const y = 36 + index * ROW;
+    const y = TOP + index * ROW + (ROW - BAR) / 2;
+    const width = (at(ratio) - LEFT).toFixed(1);
     return (
-      `<text x="${LEFT - 10}" y="${y + 15}" text-anchor="end">${name}</text>` +
-      `<rect x="${LEFT}" y="${y}" width="${(ratio * scale).toFixed(1)}" height="20" rx="3"/>` +
-      `<text x="${(LEFT + ratio * scale + 6).toFixed(1)}" y="${y + 15}">${ratio.toFixed(1)}x</text>`
+      `<text x="${LEFT - 10}" y="${y + 12}" text-anchor="end">${escaped(name)}</text>` +
+      `<rect class="bar" x="${LEFT}" y="${y}" width="${width}" height="${BAR}" rx="3"/>` +
+      `<text x="${Number(at(ratio)) + 6}" y="${y + 12}">${ratio.toFixed(2)}×</text>`
     );
   });
-  const one = (LEFT + scale).toFixed(1);
-  return `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${WIDTH} ${height}" role="img">
-<title>Throughput of ferrows relative to ws</title>
-<style>text{font:13px system-ui,sans-serif;fill:#57606a}rect{fill:#c2551f}line{stroke:#8b949e}
-@media (prefers-color-scheme:dark){text{fill:#adb5c0}rect{fill:#f08a5a}}</style>
-<text x="${LEFT}" y="18">throughput, ws = 1x</text>
+  const summary = rows.map(({ name, ratio }) => `${name}: ${ratio.toFixed(2)}`).join('; ');
+  return `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${WIDTH} ${height}" width="${WIDTH}" height="${height}" role="img">
+<title>Messages or connections a second, ferrows beside ws</title>
+<desc>As a multiple of what ws does. ${escaped(summary)}</desc>
+<style>text{font:13px system-ui,sans-serif}.mark{stroke-opacity:.35}.one{stroke-width:2}
+${style(COLOURS.light)}
+@media (prefers-color-scheme:dark){${style(COLOURS.dark)}}</style>
+<rect class="page" width="${WIDTH}" height="${height}" rx="6"/>
+<text x="${LEFT}" y="24">per second, as a multiple of what ws does (1×)</text>
+${axis.join('\n')}
 ${bars.join('\n')}
-<line x1="${one}" x2="${one}" y1="28" y2="${height - 12}" stroke-dasharray="3 3"/>
 </svg>
 `;
-};
+}
+
+module.exports = { COLOURS, chart };

@@ -22,7 +22,7 @@ Builds, then measures ferrows beside ws, interleaved, and prints medians. Linux.
   --warmup S           seconds before it (1)
   --quick              one short round
   --node FILE          the node that runs the servers
-  --json FILE          writes the medians
+  --json FILE          writes the medians, and what was measured on what
   --svg FILE           draws them`;
 
 const OPTIONS = {

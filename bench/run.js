@@ -10,7 +10,6 @@ const os = require('os');
 const path = require('path');
 const { execFileSync, spawnSync } = require('child_process');
 
-const chart = require('./chart');
 const cpus = require('./cpus');
 const load = require('./load');
 const measurement = require('./measurement');
@@ -18,6 +17,7 @@ const medians = require('./medians');
 const report = require('./report');
 const scenarios = require('./scenarios');
 const verdicts = require('./verdicts');
+const { chart } = require('./chart');
 const { columns, takesPart } = require('./columns');
 const { HELP, parse } = require('./options');
 const { helpIfAsked, stop } = require('../scripts/run');
@@ -32,23 +32,36 @@ function build() {
 }
 
 /** What is measured on what. */
-function heading(options) {
-  const print = "[process.version, Boolean(require('http').websocketMask)].join()";
+function conditionsOf(options) {
+  const print = "[process.versions.node, Boolean(require('http').websocketMask)].join()";
   const [node, masks] = execFileSync(options.node, ['-p', print], { encoding: 'utf8' })
     .trim()
     .split(',');
-  const versions = options.libraries
-    .filter((library) => library !== 'bun' && library !== 'ferrows')
+  return {
+    node,
+    ws: require('ws/package.json').version,
+    masking: masks === 'true' ? "Node's websocketMask" : 'bufferutil where installed',
+    cpus: cpus.allowed().length,
+    repeat: options.repeat,
+    seconds: options.seconds
+  };
+}
+
+function heading({ libraries, bun }, conditions) {
+  const others = libraries
+    .filter((library) => !['bun', 'ferrows', 'ws'].includes(library))
     .map((library) => `${library} ${require(`${library}/package.json`).version}`);
-  const bun = options.libraries.includes('bun')
-    ? [`Bun ${execFileSync(options.bun, ['--version'], { encoding: 'utf8' }).trim()}`]
-    : [];
-  const masking = masks === 'true' ? "Node's websocketMask" : 'bufferutil where installed';
-  const runs = `medians of ${options.repeat} x ${options.seconds} s`;
-  const machine = `${cpus.allowed().length} CPUs, load ${os.loadavg()[0].toFixed(1)}`;
-  return [`Node ${node}`, ...versions, `ws masks with ${masking}`, ...bun, machine, runs].join(
-    '; '
-  );
+  if (libraries.includes('bun')) {
+    others.push(`Bun ${execFileSync(bun, ['--version'], { encoding: 'utf8' }).trim()}`);
+  }
+  const { masking, node, repeat, seconds, ws } = conditions;
+  return [
+    `Node ${node}`,
+    `ws ${ws}, which masks with ${masking}`,
+    ...others,
+    `${conditions.cpus} CPUs, load ${os.loadavg()[0].toFixed(1)}`,
+    `medians of ${repeat} x ${seconds} s`
+  ].join('; ');
 }
 
 /** Measures a scenario in all columns, `repeat` times in turn. */
@@ -91,7 +104,8 @@ async function main() {
     return;
   }
   build();
-  console.log(heading(options));
+  const conditions = conditionsOf(options);
+  console.log(heading(options, conditions));
   const all = columns(options);
   const [{ label: base }] = all;
   const [measured, judged, drawn] = [{}, {}, {}];
@@ -109,7 +123,10 @@ async function main() {
     if (failures.length > 0) process.exitCode = 1;
   }
   console.log(report.summary(judged));
-  if (options.json) fs.writeFileSync(options.json, `${JSON.stringify(measured, null, 2)}\n`);
+  if (options.json) {
+    const text = JSON.stringify({ conditions, scenarios: measured }, null, 2);
+    fs.writeFileSync(options.json, `${text}\n`);
+  }
   if (options.svg) fs.writeFileSync(options.svg, chart(drawn));
 }
 

@@ -59,7 +59,7 @@ describe.each(OURS)('the command %s', (name) => {
     const { status, stdout, stderr } = command(name, option);
     expect({ status, stderr }).toEqual({ status: 0, stderr: '' });
     const npm = ['start', 'test'].includes(name) ? `npm ${name}` : `npm run ${name}`;
-    expect(stdout.split('\n')[0]).toMatch(new RegExp(`^Usage: ${npm} -- \\[`));
+    expect(stdout.split('\n')[0]).toMatch(new RegExp(`^Usage: ${npm} -- \\S`));
   });
 
   test('says the same of an option that it does not know', () => {
