@@ -55,14 +55,28 @@ impl ThreadClock {
 
     /// How long the thread was ready to run and had no core, since it began.
     pub(crate) fn run_delay(self) -> Option<Duration> {
-        #[cfg(target_os = "linux")]
-        {
-            let file = format!("/proc/self/task/{}/schedstat", self.thread);
-            let text = std::fs::read_to_string(file).ok()?;
-            let nanoseconds = text.split_ascii_whitespace().nth(1)?.parse().ok()?;
-            Some(Duration::from_nanos(nanoseconds))
-        }
-        #[cfg(not(target_os = "linux"))]
+        let text = self.told("schedstat")?;
+        let nanoseconds = text.split_ascii_whitespace().nth(1)?.parse().ok()?;
+        Some(Duration::from_nanos(nanoseconds))
+    }
+
+    /// Whether the thread runs or is ready to, and does not sleep in a call to the system.
+    pub(crate) fn is_ready(self) -> bool {
+        // The thread's name, which comes before, may hold anything.
+        let text = self.told("stat");
+        let state = text.as_deref().and_then(|text| text.rsplit_once(") "));
+        state.is_some_and(|(_, rest)| rest.starts_with('R'))
+    }
+
+    /// What the system tells in a file.
+    #[cfg(target_os = "linux")]
+    fn told(self, file: &str) -> Option<String> {
+        let path = format!("/proc/self/task/{}/{file}", self.thread);
+        std::fs::read_to_string(path).ok()
+    }
+
+    #[cfg(not(target_os = "linux"))]
+    fn told(self, _file: &str) -> Option<String> {
         None
     }
 }
@@ -94,6 +108,7 @@ mod tests {
         while !after.is_finished() {
             sum = std::hint::black_box(sum + 1);
         }
+        assert!(clock.is_ready(), "this thread runs");
         assert!(after.join().expect("it ends") > before);
         assert!(clock.run_delay().is_some());
     }

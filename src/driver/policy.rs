@@ -39,6 +39,34 @@ pub struct Sample {
     pub compressing: bool,
 }
 
+/// How a JavaScript thread that was seen with work waiting has spent the time since, without
+/// beginning or ending a turn.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Standstill {
+    /// How long ago that was.
+    pub wall: Duration,
+    /// CPU time that the thread used. `None` where the system does not tell.
+    pub ran: Option<Duration>,
+    /// How long it was ready to run and had no core, up to when it got one.
+    pub run_delay: Duration,
+    /// It runs, or is ready to and waits for a core, which the system has not counted yet.
+    pub ready: bool,
+}
+
+impl Standstill {
+    /// How long the thread kept its work waiting. Not, while it had no core: a worker would wait
+    /// for one, too.
+    #[must_use]
+    pub fn kept(&self) -> Duration {
+        match self.ran {
+            None => self.wall,
+            Some(ran) if self.ready => ran,
+            // It sleeps in a call to the system.
+            Some(ran) => self.wall.saturating_sub(self.run_delay).max(ran),
+        }
+    }
+}
+
 /// How long one turn may take while there is work before a worker takes over.
 pub(super) const STUCK: Duration = Duration::from_millis(2);
 /// The same after a trial has shown that the JavaScript thread is the faster driver.
@@ -102,13 +130,13 @@ impl Policy {
 
     /// The JavaScript thread has been inside one turn for so long, with work waiting.
     /// `true` if a worker has to take over.
-    pub fn look(&mut self, stuck: Duration, now: Instant) -> bool {
+    pub fn look(&mut self, stuck: &Standstill, now: Instant) -> bool {
         let limit = if self.may_try(now) {
             STUCK
         } else {
             STUCK_LONGER
         };
-        if self.driver == Driver::Worker || stuck < limit {
+        if self.driver == Driver::Worker || stuck.kept() < limit {
             return false;
         }
         self.change(Driver::Worker);
@@ -250,6 +278,17 @@ mod tests {
         }
     }
 
+    /// A thread that runs all the time.
+    fn computing(microseconds: u64) -> Standstill {
+        let time = Duration::from_micros(microseconds);
+        Standstill {
+            wall: time,
+            ran: Some(time),
+            ready: true,
+            ..Standstill::default()
+        }
+    }
+
     impl Clock {
         /// Lets windows pass until the driver changes, at most `most`.
         fn until_change(&mut self, policy: &mut Policy, sample: &Sample, most: u32) -> Option<u32> {
@@ -269,20 +308,62 @@ mod tests {
         let (mut policy, mut clock) = start();
         let quiet = sample(50, 25, 1000);
         assert_eq!(clock.until_change(&mut policy, &quiet, 10_000), None);
-        assert!(!policy.look(Duration::from_micros(1900), clock.0));
+        assert!(!policy.look(&computing(1900), clock.0));
     }
 
     #[test]
     fn a_worker_takes_over_from_a_stuck_thread_and_gives_back_when_it_is_idle() {
         let (mut policy, mut clock) = start();
-        assert!(policy.look(Duration::from_millis(2), clock.0));
-        assert!(
-            !policy.look(Duration::from_millis(2), clock.0),
-            "it drives already"
-        );
+        assert!(policy.look(&computing(2000), clock.0));
+        assert!(!policy.look(&computing(2000), clock.0), "it drives already");
         let quiet = sample(20, 10, 100);
         assert_eq!(clock.until_change(&mut policy, &quiet, 10), Some(2));
         assert_eq!(policy.driver(), Driver::Inline);
+    }
+
+    #[test]
+    fn a_thread_without_a_core_is_not_stuck() {
+        let (mut policy, clock) = start();
+        let [short, long] = [Duration::from_micros(300), Duration::from_millis(40)];
+        let waiting = Standstill {
+            wall: long,
+            ran: Some(short),
+            ready: true,
+            ..Standstill::default()
+        };
+        assert!(!policy.look(&waiting, clock.0), "it waits since long");
+        let waited = Standstill {
+            run_delay: long.saturating_sub(short),
+            ready: false,
+            ..waiting
+        };
+        assert!(!policy.look(&waited, clock.0), "it has waited");
+        let computed = Standstill {
+            ran: Some(STUCK),
+            ..waiting
+        };
+        assert!(policy.look(&computed, clock.0), "between its waits it ran");
+    }
+
+    #[test]
+    fn a_thread_that_sleeps_in_a_call_to_the_system_is_stuck() {
+        let (mut policy, clock) = start();
+        let asleep = Standstill {
+            wall: STUCK,
+            ran: Some(Duration::ZERO),
+            ..Standstill::default()
+        };
+        assert!(policy.look(&asleep, clock.0));
+    }
+
+    #[test]
+    fn where_the_system_does_not_tell_time_counts() {
+        let (mut policy, clock) = start();
+        let unknown = Standstill {
+            wall: STUCK,
+            ..Standstill::default()
+        };
+        assert!(policy.look(&unknown, clock.0));
     }
 
     #[test]
@@ -310,10 +391,10 @@ mod tests {
             "{pauses:?}"
         );
         assert!(
-            !policy.look(Duration::from_millis(5), clock.0),
+            !policy.look(&computing(5000), clock.0),
             "patience while it is known"
         );
-        assert!(policy.look(Duration::from_millis(10), clock.0));
+        assert!(policy.look(&computing(10_000), clock.0));
     }
 
     #[test]
@@ -369,7 +450,7 @@ mod tests {
     #[test]
     fn whoever_never_drove_inline_under_this_load_does_so_once() {
         let (mut policy, mut clock) = start();
-        assert!(policy.look(STUCK, clock.0));
+        assert!(policy.look(&computing(2000), clock.0));
         let busy = sample(90, 50, 5000);
         assert_eq!(clock.until_change(&mut policy, &busy, 10), Some(3));
         assert_eq!(policy.driver(), Driver::Inline);

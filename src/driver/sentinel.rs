@@ -11,20 +11,21 @@ use std::sync::{Arc, PoisonError};
 use std::time::{Duration, Instant};
 
 use super::helm::Helm;
-use super::policy::{Driver, STUCK, Sample};
+use super::policy::{Driver, STUCK, Sample, Standstill};
 use crate::sync::Mutex;
 use crate::sync::atomic::{AtomicBool, Ordering};
 use crate::sync::thread::{self, JoinHandle};
 
 /// Between two looks at a thread that has something to do most of the time.
 const LOOK: Duration = Duration::from_millis(2);
-/// Between two looks at one that is idle most of the time: looking costs CPU, too.
-const LOOK_RARELY: Duration = Duration::from_millis(5);
+/// Between two looks at one that is idle most of the time: at 1000 messages a second, looks every 5 ms
+/// took an eighth of all CPU.
+const LOOK_RARELY: Duration = Duration::from_millis(20);
 /// Share of a window from which on looking often pays.
 const ACTIVE: f64 = 0.4;
 const WINDOW: Duration = Duration::from_millis(if MODELLED { u64::MAX } else { 50 });
-/// Looks without a turn before falling asleep.
-const PATIENCE: u32 = if MODELLED { 1 } else { 20 };
+/// Time without a turn before falling asleep.
+const PATIENCE: Duration = Duration::from_millis(if MODELLED { 0 } else { 100 });
 /// How long there has to be work without a turn before somebody else does it.
 const HELP_AFTER: Duration = if MODELLED { Duration::ZERO } else { STUCK };
 /// In models any time may pass between two steps, and nothing is measured.
@@ -130,8 +131,6 @@ impl Window {
     fn end(&self, helm: &Helm) -> Sample {
         let (io, records, compressing) = helm.counts();
         let io = io.saturating_sub(self.io);
-        let since =
-            |before: Option<Duration>, now: Option<Duration>| Some(now?.saturating_sub(before?));
         let clock = helm.clock;
         let run_delay = clock.filter(|_| self.run_delay.is_some());
         Sample {
@@ -157,8 +156,44 @@ struct Watch {
     window: Option<Window>,
     pause: Duration,
     turns: u64,
-    stuck_since: Option<Instant>,
-    idle: u32,
+    /// Since work was first seen to wait without a turn.
+    stuck: Option<Beginning>,
+    idle_since: Option<Instant>,
+}
+
+/// Where a thread stood when its work was first seen to wait.
+struct Beginning {
+    at: Instant,
+    used: Option<Duration>,
+    run_delay: Option<Duration>,
+}
+
+impl Beginning {
+    fn new(helm: &Helm, now: Instant) -> Self {
+        Self {
+            at: now,
+            used: helm.clock.and_then(|clock| clock.used()),
+            run_delay: helm.clock.and_then(|clock| clock.run_delay()),
+        }
+    }
+
+    /// What became of it.
+    fn standstill(&self, helm: &Helm, now: Instant) -> Standstill {
+        let wall = now - self.at;
+        // Files to read: not before something may follow from them.
+        let clock = helm.clock.filter(|_| wall >= STUCK);
+        Standstill {
+            wall,
+            ran: since(self.used, clock.and_then(|clock| clock.used())),
+            run_delay: since(self.run_delay, clock.and_then(|clock| clock.run_delay()))
+                .unwrap_or_default(),
+            ready: clock.is_some_and(|clock| clock.is_ready()),
+        }
+    }
+}
+
+fn since(before: Option<Duration>, now: Option<Duration>) -> Option<Duration> {
+    Some(now?.saturating_sub(before?))
 }
 
 impl Watch {
@@ -168,8 +203,8 @@ impl Watch {
             window: None,
             pause: LOOK_RARELY,
             turns: 0,
-            stuck_since: None,
-            idle: 0,
+            stuck: None,
+            idle_since: None,
         }
     }
 
@@ -181,20 +216,21 @@ impl Watch {
         let now = Instant::now();
         let Some(window) = &self.window else {
             self.window = Some(Window::begin(&self.helm, false));
-            (self.turns, self.stuck_since, self.idle) = (self.helm.turns(), None, 0);
+            (self.turns, self.stuck, self.idle_since) = (self.helm.turns(), None, None);
             return Some(self.pause);
         };
-        if now - window.began >= WINDOW {
+        // Where nothing is to be decided, nothing is measured.
+        if self.helm.is_auto() && now - window.began >= WINDOW {
             let sample = window.end(&self.helm);
             self.judge(&sample, now);
         }
         let before = std::mem::replace(&mut self.turns, self.helm.turns());
         if self.turns != before || self.helm.is_turning() {
             // A thread that writes to a thousand sockets is not stuck.
-            (self.stuck_since, self.idle) = (None, 0);
+            (self.stuck, self.idle_since) = (None, None);
         } else if !self.helm.has_work() {
-            (self.stuck_since, self.idle) = (None, self.idle + 1);
-            if self.idle >= PATIENCE
+            self.stuck = None;
+            if now - *self.idle_since.get_or_insert(now) >= PATIENCE
                 && !self.helm.is_to_give_back()
                 && self.helm.fall_asleep(self.turns)
             {
@@ -210,10 +246,12 @@ impl Watch {
 
     /// There is work, and no turn began or ended since the last look.
     fn help(&mut self, now: Instant) {
-        let stuck = now - *self.stuck_since.get_or_insert(now);
-        if self.helm.is_auto() && self.helm.policy.lock().look(stuck, now) {
+        let helm = &self.helm;
+        let beginning = self.stuck.get_or_insert_with(|| Beginning::new(helm, now));
+        let stuck = beginning.standstill(helm, now);
+        if helm.is_auto() && helm.policy.lock().look(&stuck, now) {
             self.helm.hand_to(Driver::Worker);
-        } else if stuck >= HELP_AFTER {
+        } else if stuck.kept() >= HELP_AFTER {
             self.helm.seats().iter().for_each(|seat| seat.assist());
         }
     }
@@ -222,9 +260,7 @@ impl Watch {
         let load = (sample.js + sample.io).as_secs_f64() / sample.wall.as_secs_f64();
         let busy = load > ACTIVE;
         self.pause = if busy { LOOK } else { LOOK_RARELY };
-        if self.helm.is_auto()
-            && let Some(driver) = self.helm.policy.lock().window(sample, now)
-        {
+        if let Some(driver) = self.helm.policy.lock().window(sample, now) {
             self.helm.hand_to(driver);
         }
         self.window = Some(Window::begin(&self.helm, busy));
