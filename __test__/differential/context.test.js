@@ -3,6 +3,8 @@
 'use strict';
 
 const http = require('http');
+const path = require('path');
+const { execFileSync } = require('child_process');
 const { AsyncLocalStorage } = require('async_hooks');
 const { once } = require('events');
 
@@ -77,5 +79,65 @@ test.each(['port', 'noServer'])(
     const expected = await run(libraries.ws, mode);
     expect(expected).toContain('a message: a');
     expect(await run(libraries.ferrows, mode)).toEqual(expected);
+  }
+);
+
+// Two connections talk to a server that was loaded and made with a store in force; the handler
+// enters another one. What both see, in order, one turn for both and one for each.
+const TWO_CONNECTIONS = `
+  const { AsyncLocalStorage } = require('async_hooks');
+  const { once } = require('events');
+  const storage = new AsyncLocalStorage();
+  let wss;
+  storage.run('loading', () => {
+    const WebSocket = require(process.argv[1]);
+    wss = new WebSocket.Server({ port: 0, host: '127.0.0.1' });
+  });
+  const Client = require('ws');
+  const seen = [];
+  wss.on('connection', (ws) => ws.on('message', (data) => {
+    seen.push(data + ': ' + storage.getStore());
+    if (String(data) === 'enter') storage.enterWith('entered');
+    ws.send('');
+  }));
+  wss.on('listening', async () => {
+    const open = async () => {
+      const ws = new Client('ws://127.0.0.1:' + wss.address().port);
+      await once(ws, 'open');
+      return ws;
+    };
+    const [first, second] = [await open(), await open()];
+    for (const texts of [['enter', 'at once'], [null, 'later']]) {
+      const answers = [];
+      for (const [index, ws] of [first, second].entries()) {
+        if (texts[index] === null) continue;
+        answers.push(once(ws, 'message'));
+        ws.send(texts[index]);
+      }
+      await Promise.all(answers);
+    }
+    console.log(JSON.stringify(seen.sort()));
+    process.exit();
+  });
+`;
+
+// Before Node 24 stores are kept in resources, and accepted connections share one.
+const KEPT_IN_FRAMES = parseInt(process.versions.node) >= 24;
+
+test(
+  KEPT_IN_FRAMES
+    ? 'stores of the module that loads the library, and of handlers, stay theirs'
+    : 'the store of the module that loads the library stays its own',
+  () => {
+    const options = { encoding: 'utf8', timeout: 20000 };
+    for (const library of [require.resolve('ws'), path.join(__dirname, '..', '..')]) {
+      const seen = JSON.parse(
+        execFileSync(process.execPath, ['-e', TWO_CONNECTIONS, library], options)
+      );
+      expect(seen).toContain('enter: undefined');
+      if (KEPT_IN_FRAMES || library.includes('node_modules')) {
+        expect(seen).toEqual(['at once: undefined', 'enter: undefined', 'later: undefined']);
+      }
+    }
   }
 );

@@ -7,6 +7,7 @@
 
 'use strict';
 
+const { executionAsyncId } = require('async_hooks');
 const { Buffer } = require('buffer');
 
 const { EMPTY_BUFFER } = require('../constants');
@@ -46,6 +47,11 @@ const HEAD_BYTES = LANDING_RECORDS * RECORD_WORDS * 4;
 const FILLS_PER_DRAIN = 4;
 // Up to here a loop is faster than a call to copy.
 const LOOP_LIMIT = 16;
+
+// With AsyncContextFrame a handler may change the context of a callback for what comes behind it there.
+const HAS_FRAMES = Object.getOwnPropertySymbols(rootScope).some(({ description }) =>
+  /context_frame$/.test(description)
+);
 
 const carriesInline = new Set([
   EVENT_FRAGMENTS,
@@ -91,11 +97,11 @@ class Arrivals {
   drain() {
     // A tick between two events came here: they go on when it returns.
     if (this.active) return true;
-    this.dispatch(0);
+    this.dispatch(0, false);
     for (let fills = 0; fills < FILLS_PER_DRAIN; fills++) {
       const drained = this._native.drain(this._lane.index);
       if (drained === 0) return false;
-      this.dispatch(drained);
+      this.dispatch(drained, false);
       if ((drained & MORE_BIT) === 0) return false;
     }
     return true;
@@ -105,8 +111,9 @@ class Arrivals {
    * Hands records to their owners, each in the asynchronous context where it belongs.
    *
    * @param {Number} drained What a drain returned; 0 to go on after a handler that threw
+   * @param {Boolean} inRoot Whether the context of rootScope has been entered
    */
-  dispatch(drained) {
+  dispatch(drained, inRoot) {
     const { status } = this._lane;
 
     if (drained !== 0) {
@@ -122,11 +129,14 @@ class Arrivals {
         const slot = this._heads[this._cursor + 1];
         if (slot !== this._slot) {
           this._slot = slot;
-          // In no scope: an unhandled rejection empties the stack of scopes.
+          // In none of the scopes below: an unhandled rejection empties the stack of scopes.
           runTicks();
+          if (inRoot) inRoot = !HAS_FRAMES && executionAsyncId() !== 0;
         }
         const scope = this._scopeAt(this._cursor);
-        scope.runInAsyncScope(this._dispatchIn, this, scope);
+        // PERF: entering a scope within a callback that has another one costs half a microsecond.
+        if (inRoot && scope === rootScope) this._dispatchIn(scope);
+        else scope.runInAsyncScope(this._dispatchIn, this, scope);
       }
       status[STATUS_DISPATCHING] = 0;
     } finally {

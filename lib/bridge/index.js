@@ -66,16 +66,20 @@ function errnoOf(error) {
 /** Makes the reactors with the first use. Throws if the process has no descriptor left. */
 function start() {
   if (native !== undefined) return;
-  native = new binding.Bridge(turn, LOOP_USABLE);
+  // Whoever uses it first may have a store in force, which turns must not see.
+  native = rootScope.runInAsyncScope(() => new binding.Bridge(turn, rootScope, LOOP_USABLE));
   lanes = Array.from({ length: native.laneCount }, (_, index) => new Lane(native, index, door));
 }
 
-/** Called by the inline driver with what a turn brought. What handlers wrote it submits itself. */
+/**
+ * Called by the inline driver with what a turn brought, in the asynchronous context of rootScope. What
+ * handlers wrote it submits itself.
+ */
 function turn(index, drained) {
   turns++;
   draining = true;
   try {
-    lanes[index].arrivals.dispatch(drained);
+    lanes[index].arrivals.dispatch(drained, true);
   } finally {
     draining = false;
   }

@@ -5,8 +5,8 @@
 
 const { AsyncResource } = require('async_hooks');
 
-// Where Node keeps stores in a resource: one symbol an AsyncLocalStorage, one for all since Node 24.
-const STORES = new Set(['kResourceStore', 'async_context_frame']);
+// Where Node keeps stores in a resource: one symbol an AsyncLocalStorage, one for all since Node 22.
+const STORES = new Set(['kResourceStore', 'async_context_frame', 'context_frame']);
 
 const rootScope = new AsyncResource('FERROWS');
 

@@ -16,7 +16,7 @@ use ferrows_core::bridge::layout::{self, Head, settings, turn};
 use ferrows_core::bridge::{Block, Landing, SlotId};
 use ferrows_core::driver::{Driver, Fleet, Membership, Message, Seat, Setting};
 use ferrows_core::reactor::{self, ListenOptions, Stream, Turn};
-use napi::bindgen_prelude::{ArrayBuffer, BufferSlice, Function, Uint8ArraySlice};
+use napi::bindgen_prelude::{ArrayBuffer, BufferSlice, Function, Object, Uint8ArraySlice};
 use napi::{Env, Error, Result};
 use napi_derive::napi;
 
@@ -129,15 +129,21 @@ impl Drop for Bridge {
 #[napi]
 impl Bridge {
     /// Makes the reactors of this environment. `turn(lane, drained)` is called with what the
-    /// inline driver brings; `loopUsable` tells whether Node's event loop is what it seems to be.
+    /// inline driver brings, in an asynchronous context whose resource is `scope`; `loopUsable` tells
+    /// whether Node's event loop is what it seems to be.
     #[napi(constructor)]
-    pub fn new(env: Env, turn: Function<'_, (u32, u32), ()>, loop_usable: bool) -> Result<Self> {
+    pub fn new(
+        env: Env,
+        turn: Function<'_, (u32, u32), ()>,
+        scope: Object<'_>,
+        loop_usable: bool,
+    ) -> Result<Self> {
         let usable = loop_usable && Inline::is_possible(&env);
         let fleet = Fleet::new(Setting::from_environment(usable)).map_err(system_error)?;
         let landings = fleet.seats().iter().map(|_| Arc::default()).collect();
         let shared = Arc::new(Shared { fleet, landings });
         let inline = if shared.fleet.may_be_inline() {
-            Some(Inline::start(&env, &turn, &shared)?)
+            Some(Inline::start(&env, &turn, &scope, &shared)?)
         } else {
             env.add_env_cleanup_hook(Arc::downgrade(&shared), |shared| {
                 if let Some(shared) = shared.upgrade() {

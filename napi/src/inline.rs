@@ -17,7 +17,7 @@ use std::time::{Duration, Instant};
 
 use ferrows_core::bridge::layout;
 use ferrows_core::driver::Driver;
-use napi::bindgen_prelude::{Function, JsValue};
+use napi::bindgen_prelude::{Function, JsValue, Object};
 use napi::{Env, Error, Result, sys};
 
 use crate::bridge::Shared;
@@ -39,10 +39,11 @@ pub(crate) struct Inline {
     open_handles: Cell<usize>,
     closing: Cell<bool>,
     hook: Cell<sys::napi_async_cleanup_hook_handle>,
-    /// JavaScript's `turn(lane, drained)` and what it is called on. It has no asynchronous context:
-    /// events have theirs.
+    /// JavaScript's `turn(lane, drained)` and what it is called on.
     callback: sys::napi_ref,
     receiver: sys::napi_ref,
+    /// The one that accepted connections share, so that their events need not enter it.
+    context: sys::napi_async_context,
 }
 
 struct Poll {
@@ -73,10 +74,12 @@ impl Inline {
         Uv::get().is_some() && uv::event_loop(env.raw()).is_some()
     }
 
-    /// Makes the handles; nothing is watched yet.
+    /// Makes the handles; nothing is watched yet. `scope` is the resource of the asynchronous
+    /// context in which `turn` is called.
     pub(crate) fn start(
         env: &Env,
         turn: &Function<'_, (u32, u32), ()>,
+        scope: &Object<'_>,
         shared: &Arc<Shared>,
     ) -> Result<Rc<Self>> {
         let unusable = || Error::from_reason("the event loop cannot be reached");
@@ -84,6 +87,7 @@ impl Inline {
         let raw = env.raw();
         let event_loop = uv::event_loop(raw).ok_or_else(unusable)?;
         let (mut callback, mut receiver) = (ptr::null_mut(), ptr::null_mut());
+        let mut context = ptr::null_mut();
         // SAFETY: plain Node-API calls on the JavaScript thread, with values of this call.
         unsafe {
             let mut object = ptr::null_mut();
@@ -99,6 +103,20 @@ impl Inline {
                 object,
                 1,
                 &raw mut receiver
+            ))?;
+            let (name, mut text) = (c"FERROWS", ptr::null_mut());
+            let length = name.count_bytes().cast_signed();
+            check!(sys::napi_create_string_utf8(
+                raw,
+                name.as_ptr(),
+                length,
+                &raw mut text
+            ))?;
+            check!(sys::napi_async_init(
+                raw,
+                scope.raw(),
+                text,
+                &raw mut context
             ))?;
         }
         let polls = shared.fleet.seats().iter().map(|seat| Poll {
@@ -118,6 +136,7 @@ impl Inline {
             hook: Cell::new(ptr::null_mut()),
             callback,
             receiver,
+            context,
         });
         let handles = inline.polls.iter().map(|poll| poll.handle);
         for (index, handle) in handles.chain([inline.timer]).enumerate() {
@@ -252,7 +271,7 @@ impl Inline {
                 sys::napi_create_uint32(self.env, drained, &raw mut arguments[1]);
                 let status = sys::napi_make_callback(
                     self.env,
-                    ptr::null_mut(),
+                    self.context,
                     receiver,
                     callback,
                     2,
@@ -309,6 +328,7 @@ impl Drop for Inline {
         unsafe {
             sys::napi_delete_reference(self.env, self.callback);
             sys::napi_delete_reference(self.env, self.receiver);
+            sys::napi_async_destroy(self.env, self.context);
         }
     }
 }
