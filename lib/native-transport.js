@@ -10,6 +10,7 @@
 const { Buffer } = require('buffer');
 
 const bridge = require('./bridge');
+const { atEndOfIteration } = require('./closing-phase');
 const {
   EMPTY_BUFFER,
   NOOP,
@@ -512,7 +513,7 @@ class NativeTransport {
     this._forget();
     // At the end of the loop's iteration, where Node closes sockets: failed callbacks come first, and
     // what JavaScript began before is as far as it would be with ws.
-    setImmediate(conclude, this, errno);
+    atEndOfIteration(this.scope, this._destroyed, conclude, this, errno);
   }
 
   _forget() {
