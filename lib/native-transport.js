@@ -598,8 +598,8 @@ class NativeTransport {
     this.end = () => heir.end();
     if (this._gate !== null) heir.sender.shareGate(this._gate);
     if (this._inbound.blocked) heir.setBlocked(true);
-    // Held back by a pause that the socket's user ends.
-    socket.on('resume', () => this._inbound.resume());
+    // Held back by a pause that the socket's user ends; later ones hold back nothing here.
+    if (this._inbound.isPaused) socket.once('resume', () => this._inbound.resume());
     this.websocket[kTransport] = heir;
     keepByHand(this.websocket);
     if (!sharesTopics(this.websocket)) return;

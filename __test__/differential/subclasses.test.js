@@ -48,25 +48,50 @@ function plausibleNames() {
   return [...names].sort();
 }
 
-/** A class whose objects have a member more: a method, or a field of their own. */
-function extended(Base, name, kind) {
-  if (kind === 'method') {
-    return class extends Base {
+const notAssigned = new Set();
+
+/** Makes a class whose objects have a member more, by kind of the member. */
+const KINDS = {
+  method: (Base, name) =>
+    class extends Base {
       [name]() {
         throw new Error(`${name} was called`);
       }
-    };
-  }
-  return class extends Base {
-    [name] = 'theirs';
-  };
-}
+    },
+  field: (Base, name) =>
+    class extends Base {
+      [name] = 'theirs';
+    },
+  accessor: (Base, name) =>
+    class extends Base {
+      get [name]() {
+        throw new Error(`${name} was read`);
+      }
+      set [name](value) {
+        throw new Error(`${name} was written`);
+      }
+    },
+  // As who writes to an object that he was given does it.
+  assignment: (Base, name) =>
+    class extends Base {
+      constructor(...args) {
+        super(...args);
+        // Whoever throws here leaves a listener behind.
+        try {
+          this[name] = 'theirs';
+          if (!Object.keys(this).includes(name)) notAssigned.add(name);
+        } catch {
+          notAssigned.add(name);
+        }
+      }
+    }
+};
 
-/** The names that ws's own objects have: whoever takes one of those replaces something. */
-async function namesOfWs() {
-  const { wss, port, close } = await serve(libraries.ws, 'port');
+/** The names that a library's objects have: who takes one of ws's replaces something. */
+async function namesOf(WebSocket) {
+  const { wss, port, close } = await serve(WebSocket, 'port');
   const connected = once(wss, 'connection');
-  const client = new libraries.ws(`ws://127.0.0.1:${port}`);
+  const client = new WebSocket(`ws://127.0.0.1:${port}`);
   const [peer] = await connected;
   await once(client, 'open');
   const names = new Set();
@@ -90,7 +115,12 @@ async function converse({ Client, Peer, Server }) {
   });
   const heard = (emitter, event) => Promise.race([once(emitter, event), silence]);
   wss.on('connection', (websocket) => {
-    websocket.on('message', (data, isBinary) => websocket.send(data, { binary: isBinary }));
+    websocket.on('message', (data, isBinary) => {
+      websocket.send(data, { binary: isBinary });
+      // Who uses the socket has it from here on.
+      websocket._socket.cork();
+      websocket._socket.uncork();
+    });
     websocket.on('close', (code) => trace.push(`server ${code}`));
   });
   try {
@@ -119,33 +149,40 @@ async function converse({ Client, Peer, Server }) {
 
 const GOOD = ['server 3000', 'echo', false, 'p', 3000, 'over', 'closed'].sort().join();
 
-describe.each(['method', 'field'])('a %s of any name', (kind) => {
+describe.each(Object.keys(KINDS))('any name: %s', (kind) => {
   test.each(['Client', 'Peer', 'Server'])(
     'in a subclass: %s',
     async (role) => {
-      const taken = await namesOfWs();
-      const names = plausibleNames().filter((name) => !taken.has(name));
+      const taken = await namesOf(libraries.ws);
+      const all = new Set([...plausibleNames(), ...(await namesOf(libraries.ferrows))]);
+      const names = [...all].filter((name) => !taken.has(name));
       const { ferrows } = libraries;
       const roles = { Client: ferrows, Peer: ferrows, Server: ferrows.Server };
       const broken = [];
+      notAssigned.clear();
       while (names.length > 0) {
         await Promise.all(
           names.splice(0, 32).map(async (name) => {
-            const trace = await converse({ ...roles, [role]: extended(roles[role], name, kind) });
+            const trace = await converse({ ...roles, [role]: KINDS[kind](roles[role], name) });
             if (trace !== GOOD) broken.push([name, trace]);
           })
         );
       }
-      expect(broken).toEqual([]);
+      expect({ broken, notAssigned: [...notAssigned] }).toEqual({ broken: [], notAssigned: [] });
     },
     60000
   );
 });
 
-test('the names are many, and ws keeps its own', async () => {
-  const taken = await namesOfWs();
+test('the names are many, ours are among them, and ws keeps its own', async () => {
+  const taken = await namesOf(libraries.ws);
   const names = plausibleNames();
   expect(names.filter((name) => !taken.has(name)).length).toBeGreaterThan(200);
+  const ours = [...(await namesOf(libraries.ferrows))].filter((name) => !taken.has(name));
+  expect(ours).toEqual(
+    expect.arrayContaining(['drain', 'publish', 'subscribe', 'subscriptions', 'topics'])
+  );
+  expect(ours.filter((name) => name.startsWith('_'))).toEqual([]);
   expect(names.filter((name) => taken.has(name))).toEqual(
     expect.arrayContaining(['_readyState', '_socket', 'close', 'emitClose', 'options'])
   );
