@@ -4,8 +4,10 @@
 
 module.exports = {
   CLOSE_TIMEOUT: 30000,
-  // One object for every empty payload and reason: code compares it by identity.
+  /** For us only: who moved its memory to a thread would detach it for everybody. */
   EMPTY_BUFFER: Buffer.alloc(0),
+  /** What users get instead. */
+  emptyBuffer: () => Buffer.alloc(0),
   NOOP: () => {},
   // RFC 6455, section 5.2.
   OPCODES: { CONTINUATION: 0, TEXT: 1, BINARY: 2, CLOSE: 8, PING: 9, PONG: 10 },

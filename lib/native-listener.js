@@ -10,7 +10,7 @@ const { AsyncResource } = require('async_hooks');
 const dns = require('dns');
 
 const bridge = require('./bridge');
-const { EMPTY_BUFFER } = require('./constants');
+const { emptyBuffer } = require('./constants');
 const { listenError } = require('./errors');
 const { NativeTransport } = require('./native-transport');
 const upgradeRequest = require('./upgrade-request');
@@ -149,7 +149,7 @@ class NativeListener {
     if (server === null) {
       this._owner.onUpgrade(request, transport);
     } else if (server.listenerCount('upgrade') > 0) {
-      server.emit('upgrade', request, request.socket, EMPTY_BUFFER);
+      server.emit('upgrade', request, request.socket, emptyBuffer());
     } else {
       this._owner.refuse(transport);
     }

@@ -14,7 +14,7 @@ const { Writable } = require('stream');
 const binding = require('./binding');
 const { layout } = require('./bridge');
 const { BINARY_TYPES, toBinaryType } = require('./binary-type');
-const { EMPTY_BUFFER, OPCODES, PERMESSAGE_DEFLATE } = require('./constants');
+const { OPCODES, PERMESSAGE_DEFLATE, emptyBuffer } = require('./constants');
 const { errorOfCode, violationError } = require('./errors');
 const { codecSettings } = require('./settings');
 const { readSmall, small } = require('./small-frames');
@@ -329,7 +329,7 @@ class Receiver extends Writable {
 
   /** A payload within the chunk. Only the last one may have the chunk's memory: it can be moved. */
   _inline(at, length) {
-    if (length === 0) return EMPTY_BUFFER;
+    if (length === 0) return emptyBuffer();
     const { buffer, byteOffset } = this._chunk;
     const start = byteOffset + this._at + at;
     if (this._cursor === this._end && !this._more) return new FastBuffer(buffer, start, length);
@@ -387,7 +387,7 @@ class Receiver extends Writable {
     this._inflated = [];
     this._inflatedLength = 0;
     if (length === 0)
-      return isBinary ? toBinaryType(EMPTY_BUFFER, null, this._binaryType) : EMPTY_BUFFER;
+      return isBinary ? toBinaryType(emptyBuffer(), null, this._binaryType) : emptyBuffer();
     const data = parts.length === 1 ? parts[0] : Buffer.concat(parts, length);
     if (!isBinary) return data;
     const lengths = Uint32Array.from(parts.map((part) => part.length).filter((bytes) => bytes > 0));

@@ -10,7 +10,7 @@
 const { Buffer } = require('buffer');
 
 const binding = require('./binding');
-const { EMPTY_BUFFER, OPCODES } = require('./constants');
+const { EMPTY_BUFFER, OPCODES, emptyBuffer } = require('./constants');
 
 const { TEXT, BINARY, PING, PONG } = OPCODES;
 
@@ -50,8 +50,10 @@ function readSmall(chunk, at, isServer, limit, checksText) {
     return false;
   }
 
-  let payload = EMPTY_BUFFER;
-  if (length > 0) {
+  let payload;
+  if (length === 0) {
+    payload = emptyBuffer();
+  } else {
     payload =
       length > ON_HEAP && end === available
         ? new FastBuffer(chunk.buffer, chunk.byteOffset + start, length)

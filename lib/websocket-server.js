@@ -20,9 +20,9 @@ const { acceptKey } = require('./bridge');
 const { suitsWorkers } = require('./compression');
 const {
   CLOSE_TIMEOUT,
-  EMPTY_BUFFER,
   NOOP,
   PERMESSAGE_DEFLATE,
+  emptyBuffer,
   kLimits,
   kOpen,
   kRelease,
@@ -318,7 +318,7 @@ function listen(wss, options, callback) {
         // Whoever puts a method of his own there, on the prototype too, is to be called.
         const { completeUpgrade, handleUpgrade } = OWN_METHODS;
         if (wss.handleUpgrade !== handleUpgrade || wss.completeUpgrade !== completeUpgrade) {
-          listeners.upgrade(request, request.socket, EMPTY_BUFFER);
+          listeners.upgrade(request, request.socket, emptyBuffer());
           return;
         }
         const emit = (websocket) => connect(websocket, request);

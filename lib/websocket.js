@@ -19,6 +19,7 @@ const {
   OPCODES,
   PERMESSAGE_DEFLATE,
   READY_STATES,
+  emptyBuffer,
   kFailed,
   kLimits,
   kOnBackpressure,
@@ -442,6 +443,7 @@ class WebSocket extends EventEmitter {
       this._extensions[PERMESSAGE_DEFLATE].cleanup();
     }
     if (this[kRelease] !== null) this[kRelease](this);
+    if (this._closeMessage === EMPTY_BUFFER) this._closeMessage = emptyBuffer();
     this.emit('close', this._closeCode, this._closeMessage);
   }
 
@@ -717,7 +719,7 @@ function sendAfterClose(websocket, data, callback) {
 }
 
 function unpooled(bytes) {
-  if (bytes.length === 0) return EMPTY_BUFFER;
+  if (bytes.length === 0) return emptyBuffer();
   const copy = Buffer.allocUnsafeSlow(bytes.length);
   bytes.copy(copy);
   return copy;

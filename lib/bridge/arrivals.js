@@ -10,7 +10,7 @@
 const { executionAsyncId } = require('async_hooks');
 const { Buffer } = require('buffer');
 
-const { EMPTY_BUFFER } = require('../constants');
+const { emptyBuffer } = require('../constants');
 const PreparedMessage = require('../topics/prepared-message');
 const { Arriving, LARGE } = require('./arriving');
 const layout = require('./layout');
@@ -212,7 +212,7 @@ class Arrivals {
 
   _payload(word, length) {
     if ((word & BLOCK_BIT) !== 0) return this._native.takeBlock(this._lane.index);
-    if (length === 0) return EMPTY_BUFFER;
+    if (length === 0) return emptyBuffer();
     const start = this._read;
     const copy = new FastBuffer(length);
     this._read = start + length;
