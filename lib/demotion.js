@@ -22,10 +22,11 @@ const { prototype: genuine } = net.Socket;
  * @param {NativeTransport} transport
  * @param {net.Socket} socket Whose members are Node's again
  * @param {NativeHandle} handle What is in the place of its handle
+ * @param {?Error} lost If the socket is to be destroyed at once: what callbacks of writes are told
  * @return {Boolean} Whether the socket has a handle of Node's; not, if the connection is over and
  *     only the news of it is on its way
  */
-function demote(transport, socket, handle) {
+function demote(transport, socket, handle, lost) {
   const room = socket.isPaused() ? socket.readableHighWaterMark - socket.readableLength : 0;
   const { owesDrain } = handle;
   const extracted = transport.extract(Math.max(room, 0));
@@ -66,7 +67,8 @@ function demote(transport, socket, handle) {
   transport.handOver(heir, socket);
   heir.attach(transport.websocket);
   if (transport.knownReceiver !== null) transport.knownReceiver.follow(heir.receiver);
-  writeUnsent(socket, transport, writes, owesDrain);
+  if (lost === null) writeUnsent(socket, transport, writes, owesDrain);
+  else transport.onLost(writes.acks.length, lost);
   if (ahead.length > 0) genuine.push.call(socket, ahead);
   transport.onceExtracted(() => {
     heir.begin();

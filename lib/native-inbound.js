@@ -117,9 +117,15 @@ class NativeInbound {
     this._held.conclude(callback);
   }
 
-  /** Called by the bridge, with an Arriving if the message is not complete. */
-  onMessage(data, isBinary) {
-    if (this._isStopped()) return;
+  /**
+   * Called by the bridge, with an Arriving if the message is not complete.
+   *
+   * @param {Buffer} data
+   * @param {Boolean} isBinary
+   * @param {Boolean} [wasRead] Node had read it: it is delivered before the end, as with ws
+   */
+  onMessage(data, isBinary, wasRead = false) {
+    if (!wasRead && this._isStopped()) return;
     this._transport.touch();
     const isComplete = data.length < LARGE || !(data instanceof Arriving);
     if (isComplete && this._passes(EVENT_MESSAGE)) this._deliver(EVENT_MESSAGE, isBinary, data);
@@ -127,13 +133,13 @@ class NativeInbound {
   }
 
   /** Called by the bridge for everything but messages. */
-  onEvent(tag, aux, data) {
+  onEvent(tag, aux, data, wasRead = false) {
     this._transport.touch();
     if (tag === EVENT_WRITTEN) this._transport.onWritten(data);
     else if (tag === EVENT_DROPPED) this._transport.onDropped(data);
     else if (tag === EVENT_BACKPRESSURE) this._transport.onBackpressure(aux === 1);
     else if (tag === EVENT_GONE) this._transport.onGone(data);
-    else if (this._isStopped()) this._skip(tag);
+    else if (!wasRead && this._isStopped()) this._skip(tag);
     else if (this._passes(tag)) this._deliver(tag, aux, data);
     else this._held.hold(tag, aux, data);
   }

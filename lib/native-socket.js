@@ -12,6 +12,7 @@ const net = require('net');
 
 const { NOOP, kOnEnd, kOnSocketError } = require('./constants');
 const demotion = require('./demotion');
+const { destroyedError } = require('./errors');
 const { NativeHandle, NativeTcpHandle, STATES } = require('./native-handle');
 
 const { prototype: genuine } = net.Socket;
@@ -25,7 +26,7 @@ const ASKS_HANDLE = ['_final', '_getpeername', '_getsockname', 'ref', 'setKeepAl
 ASKS_HANDLE.push('unref');
 const GETS_FROM_HANDLE = ['_bytesDispatched', 'bytesRead', 'bytesWritten', 'pending'];
 const AS_IT_IS = new Set([
-  ...['_undestroy', '_unrefTimer', 'address', 'constructor', 'destroy', 'destroySoon'],
+  ...['_undestroy', '_unrefTimer', 'address', 'constructor', 'destroySoon'],
   ...['eventNames', 'getMaxListeners', 'isPaused', 'setDefaultEncoding', 'setMaxListeners']
 ]);
 
@@ -48,12 +49,17 @@ const isNative = (socket) => {
   return handle !== undefined && handle.state === STATES.NATIVE;
 };
 
-/** Gives a socket back to its user, if a reactor has its connection. */
-function giveBack(socket) {
+/**
+ * Gives a socket back to its user, if a reactor has its connection.
+ *
+ * @param {net.Socket} socket
+ * @param {?Error} [lost] What becomes of what is not written, if nothing is written any more
+ */
+function giveBack(socket, lost = null) {
   if (!isNative(socket)) return;
   const { [kNative]: handle } = socket;
   leave(socket, STATES.GIVEN_BACK);
-  const isReal = demotion.demote(handle.transport, socket, handle);
+  const isReal = demotion.demote(handle.transport, socket, handle, lost);
   if (isReal && handle.heir === null) unbind(socket, handle.transport);
 }
 
@@ -147,6 +153,14 @@ const native = {
     if (!isNative(this)) return genuine.resetAndDestroy.call(this);
     this.resetAndClosing = true;
     return this.destroy();
+  },
+
+  destroy(error) {
+    // What a paused socket has read is delivered when it is destroyed.
+    if (!this.destroyed && this.isPaused() && isNative(this)) {
+      if (this[kNative].transport.websocket !== null) giveBack(this, error || destroyedError());
+    }
+    return genuine.destroy.call(this, error);
   },
 
   _destroy(error, callback) {

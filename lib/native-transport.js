@@ -167,12 +167,12 @@ class NativeTransport {
 
   /** Hands over events that were read before the reactor knew of the connection. */
   onEarlyMessage(data, isBinary) {
-    this._inbound.onMessage(data, isBinary);
+    this._inbound.onMessage(data, isBinary, true);
   }
 
   /** As `onEarlyMessage()`, for pings and pongs. */
   onEarlyControl(tag, data) {
-    this._inbound.onEvent(tag, 0, data);
+    this._inbound.onEvent(tag, 0, data, true);
   }
 
   /** Nothing to do: every message comes with what any type needs. */
@@ -443,6 +443,7 @@ class NativeTransport {
   /** Closes the socket at once. What is queued is lost. */
   destroy() {
     if (this._socket !== null) this._socket.destroy();
+    else if (this._inbound.isPaused && this.websocket !== null) this.socket.destroy();
     else this._close(false);
   }
 
@@ -635,6 +636,16 @@ class NativeTransport {
     if (this._writes === null) return;
     if (error) this._writes.fail(error);
     else this._writes.complete(count);
+  }
+
+  /**
+   * So many acknowledged commands are lost, and all before them written.
+   *
+   * @param {Number} count
+   * @param {Error} error
+   */
+  onLost(count, error) {
+    if (this._writes !== null) this._writes.giveUp(count, error);
   }
 
   /** Notices a peer that leaves before its upgrade request is decided. */

@@ -44,7 +44,7 @@ function complete(write) {
   else write.runInAsyncScope(write.callback, undefined, success);
 }
 
-function fail(write, error) {
+function tellLater(write, error) {
   if (typeof write === 'function') process.nextTick(write, error);
   else write.runInAsyncScope(process.nextTick, undefined, write.callback, error);
 }
@@ -55,6 +55,9 @@ class PendingWrites {
     this._due = 0;
     // How many have left the queue.
     this._taken = 0;
+    // How many in it were dropped.
+    this._dropped = 0;
+    this._isOver = false;
   }
 
   /**
@@ -73,6 +76,8 @@ class PendingWrites {
    * @param {Number} count
    */
   complete(count) {
+    // Told before already, by `giveUp()`.
+    if (this._isOver) return;
     this._due += count;
     this._run();
   }
@@ -91,6 +96,25 @@ class PendingWrites {
   }
 
   /**
+   * Calls the last ones with an error, a tick later. Those before them are written, and the news of
+   * it may still be on its way.
+   *
+   * @param {Number} count How many will never be written
+   * @param {Error} error
+   */
+  giveUp(count, error) {
+    let written = this._queue.length - this._dropped - count;
+    this._isOver = true;
+    while (written > 0) {
+      const write = this._take();
+      if (write === DROPPED) continue;
+      written--;
+      tellLater(write, success);
+    }
+    this.fail(error);
+  }
+
+  /**
    * Calls all of them with an error, a tick later.
    *
    * @param {?Error} cause What ended the connection, null if it was closed on purpose
@@ -103,13 +127,15 @@ class PendingWrites {
       if (write === DROPPED) continue;
       // COMPAT(ws 8.23): what waits for a compression, and what is behind it, has no other cause.
       if (write.isCompressing === true) error = new Error(CLOSED_WHILE_COMPRESSING);
-      fail(write, error || destroyedError());
+      tellLater(write, error || destroyedError());
     }
   }
 
   _take() {
+    const write = this._queue.shift();
     this._taken++;
-    return this._queue.shift();
+    if (write === DROPPED) this._dropped--;
+    return write;
   }
 
   /**
@@ -120,7 +146,9 @@ class PendingWrites {
    */
   drop(number, error) {
     const place = (number - this._taken) >>> 0;
-    if (place < this._queue.length) fail(this._queue.replace(place, DROPPED), error);
+    if (place >= this._queue.length) return;
+    this._dropped++;
+    tellLater(this._queue.replace(place, DROPPED), error);
   }
 }
 

@@ -5,10 +5,15 @@
 const { once } = require('events');
 
 const { libraries, serve } = require('../support/libraries');
+const { answeringServer, switching } = require('../support/peers');
 
 const PIECE = Buffer.alloc(256 * 1024);
 const describeError = (error) =>
   error ? `${error.name} ${error.code} ${error.syscall} ${error.message}` : String(error);
+
+async function turns(count) {
+  for (let turn = 0; turn < count; turn++) await new Promise(setImmediate);
+}
 
 /** Both ends of a connection between two WebSockets of a library. */
 async function connect(WebSocket, mode, options) {
@@ -178,6 +183,95 @@ compare('a close frame while paused', async ({ websocket, peer, closed }) => {
   await closed;
   return [seen, websocket.isPaused];
 });
+
+for (const [name, leave] of Object.entries({
+  'terminate()': (websocket) => websocket.terminate(),
+  'destroy() of its socket': (websocket) => websocket._socket.destroy(),
+  'destroy(error) of its socket': (websocket) => websocket._socket.destroy(new Error('boom'))
+})) {
+  compare(`what a paused WebSocket has not delivered, and ${name}`, async (connection) => {
+    const { websocket, peer, closed } = connection;
+    const seen = [];
+    websocket.on('message', (data) => seen.push(String(data)));
+    websocket.on('close', () => seen.push('close'));
+    websocket.pause();
+    await new Promise((resolve) => peer.send('one', resolve));
+    await new Promise((resolve) => peer.send('two', resolve));
+    await turns(5);
+    leave(websocket);
+    await closed;
+    return [seen, websocket.isPaused];
+  });
+
+  compare(`errors of callbacks when a paused WebSocket ends by ${name}`, async (connection) => {
+    const { websocket, peer, closed } = connection;
+    websocket.pause();
+    const errors = flood(websocket, peer);
+    leave(websocket);
+    await closed;
+    return [[...errors], websocket.bufferedAmount];
+  });
+}
+
+compare(
+  'the peer is gone while a message is being compressed',
+  async ({ websocket, peer, closed }) => {
+    const failed = [];
+    const isFerrows = libraries.ferrows === websocket.constructor;
+    const note = (what) => (error) => {
+      const text = describeError(error);
+      // A reactor compresses while the peer leaves.
+      failed.push(`${what} ${text === COMPRESSING || (isFerrows && !error)}`);
+    };
+    const socket = websocket._socket;
+    websocket.send('x'.repeat(5_000_000), note('large'));
+    websocket.send('small', note('behind'));
+    socket.destroy();
+    await closed;
+    // A pool of threads may still be at work.
+    for (let turn = 0; failed.length < 2 && turn < 5000; turn++) await turns(1);
+    void peer;
+    return failed;
+  },
+  DEFLATE
+);
+
+for (const [name, args] of Object.entries({ 'no code': [], 1000: [1000], 3000: [3000, 'x'] })) {
+  compare(`a close frame with ${name} is answered with the same`, async (connection) => {
+    const { peer, closed } = connection;
+    const seen = [];
+    peer._receiver.on('conclude', (code, reason) => seen.push(`conclude ${code} ${reason}`));
+    const over = new Promise((resolve) =>
+      peer.on('close', (code, reason) => resolve(`close ${code} ${reason}`))
+    );
+    peer.close(...args);
+    await closed;
+    return [seen, await over];
+  });
+}
+
+test.each(['terminate', 'close'])(
+  'a message that came with the handshake, and %s() in its first event',
+  async (method) => {
+    const results = {};
+    for (const [name, WebSocket] of Object.entries(libraries)) {
+      const first = Buffer.from([0x81, 1, 0x61, 0x89, 1, 0x62, 0x81, 1, 0x63]);
+      const server = await answeringServer(({ accept }) =>
+        Buffer.concat([Buffer.from(switching(accept)), first])
+      );
+      const websocket = new WebSocket(server.url, { perMessageDeflate: false, closeTimeout: 50 });
+      const seen = [];
+      for (const event of ['message', 'ping', 'error']) {
+        websocket.on(event, (data) => seen.push(`${event} ${data}`));
+      }
+      websocket.on('open', () => websocket[method]());
+      await new Promise((resolve) => websocket.on('close', resolve));
+      results[name] = [...seen, 'close'];
+      await server.close();
+    }
+    expect(results.ferrows).toEqual(results.ws);
+  }
+);
 
 const BAD = {
   masked: [0x81, 0x81, 0, 0, 0, 0, 0x78, 0x83, 0x80, 0, 0, 0, 0],
