@@ -16,6 +16,7 @@ const { layout } = require('./bridge');
 const { BINARY_TYPES, toBinaryType } = require('./binary-type');
 const { OPCODES, PERMESSAGE_DEFLATE, emptyBuffer } = require('./constants');
 const { errorOfCode, violationError } = require('./errors');
+const { defineCounters } = require('./receiver-counters');
 const { codecSettings } = require('./settings');
 const { readSmall, small } = require('./small-frames');
 
@@ -40,8 +41,6 @@ const MORE_BIT = 0x80000000;
 const MIDWAY_BIT = 0x20000000;
 const COUNT_BITS = 0xffff;
 const HEADS = 64;
-// ws's number for waiting until a frame is inflated.
-const INFLATING = 5;
 
 const { BINARY, PING, PONG } = OPCODES;
 
@@ -125,11 +124,6 @@ class Receiver extends Writable {
   set _maxPayload(limit) {
     this._payloadLimit = limit;
     this._codec.limitPayload(Math.max(limit | 0, 0));
-  }
-
-  /** 5 while a frame is being inflated, else 0. */
-  get _state() {
-    return this._isInflating ? INFLATING : 0;
   }
 
   /**
@@ -424,5 +418,7 @@ class Receiver extends Writable {
 function resume(receiver) {
   if (receiver._chunk !== null) receiver._emitEvents();
 }
+
+defineCounters(Receiver.prototype);
 
 module.exports = Receiver;

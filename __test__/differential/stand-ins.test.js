@@ -6,7 +6,6 @@ const { once } = require('events');
 
 const { libraries, serve } = require('../support/libraries');
 
-const isNative = process.env.FERROWS_TRANSPORT !== 'stream';
 const describeError = (error) => (error ? `${error.code} ${error.message}` : String(error));
 
 // The steps of ws's parser, and what its streams have of their own.
@@ -72,17 +71,13 @@ describe('_receiver', () => {
     ];
   });
 
-  // The Receiver of the stream transport does not count.
-  if (isNative) {
-    compare('what it counts between two messages (native connections)', async (connection) => {
-      const { peer, websocket } = connection;
-      const before = COUNTERS.split(' ').map((name) => websocket._receiver[name]);
-      peer.send('x');
-      await once(websocket, 'message');
-      await new Promise(setImmediate);
-      return [before, COUNTERS.split(' ').map((name) => typeof websocket._receiver[name])];
-    });
-  }
+  compare('what it counts between two messages', async ({ peer, websocket }) => {
+    const before = COUNTERS.split(' ').map((name) => websocket._receiver[name]);
+    peer.send('x');
+    await once(websocket, 'message');
+    await new Promise(setImmediate);
+    return [before, COUNTERS.split(' ').map((name) => typeof websocket._receiver[name])];
+  });
 
   compare("'conclude' comes before the closing handshake goes on", async ({ websocket, peer }) => {
     const seen = [];
@@ -233,7 +228,7 @@ describe('_sender', () => {
   });
 });
 
-test('no member is missing but the steps of the parser (native connections)', async () => {
+test('no member is missing but the steps of the parser', async () => {
   const original = await connect(libraries.ws, 'port');
   const ours = await connect(libraries.ferrows, 'port');
   const missing = (part) => {
@@ -244,7 +239,7 @@ test('no member is missing but the steps of the parser (native connections)', as
     ];
     return names.filter((name) => !(name in ours.server[part]) && !STEPS.includes(name));
   };
-  const seen = [missing('_sender'), isNative ? missing('_receiver') : []];
+  const seen = [missing('_sender'), missing('_receiver')];
   await original.close();
   await ours.close();
   expect(seen).toEqual([[], []]);

@@ -7,7 +7,7 @@ use std::collections::VecDeque;
 
 use ferrows_core::bridge::Settings;
 use ferrows_core::bridge::layout::{RECORD_WORDS, event, flag, word0};
-use ferrows_core::protocol::{Decoder, EventSink, Payload, Violation};
+use ferrows_core::protocol::{Decoder, EventSink, Payload, Progress, Violation};
 use napi::bindgen_prelude::{BufferSlice, Uint8ArraySlice, Uint32ArraySlice};
 use napi::{Env, Error, Result};
 use napi_derive::napi;
@@ -113,6 +113,33 @@ impl Codec {
     #[napi]
     pub fn limit_payload(&mut self, limit: u32) {
         self.decoder.set_max_payload(limit.into());
+    }
+
+    /// How far the decoder is: the fields of a [`Progress`], in order.
+    #[napi]
+    pub fn progress(&self) -> Vec<f64> {
+        let Progress {
+            step,
+            opcode,
+            compressed,
+            fin,
+            frame_len,
+            announced,
+            complete,
+            frames,
+            held,
+        } = self.decoder.progress();
+        vec![
+            step.into(),
+            opcode.into(),
+            u32::from(compressed).into(),
+            u32::from(fin).into(),
+            frame_len as f64,
+            announced as f64,
+            complete as f64,
+            frames.into(),
+            held as f64,
+        ]
     }
 
     fn state(&self) -> u32 {

@@ -49,6 +49,29 @@ pub struct Decoder {
     suspended: bool,
 }
 
+/// How far a decoder is in a message and in a frame, in ws's numbers.
+#[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
+pub struct Progress {
+    /// What it waits for: 0 a header, 1 or 2 its length, 3 its mask, 4 a payload.
+    pub step: u32,
+    /// Opcode of the incomplete message, 0 without one.
+    pub opcode: u32,
+    /// Whether that message is compressed.
+    pub compressed: bool,
+    /// Whether the frame of it that was begun last ends it.
+    pub fin: bool,
+    /// What that frame has announced.
+    pub frame_len: u64,
+    /// What all frames of the message have announced.
+    pub announced: u64,
+    /// The same of those that are complete.
+    pub complete: u64,
+    /// How many of them are complete.
+    pub frames: u32,
+    /// Bytes that are held of an incomplete part of a frame.
+    pub held: u64,
+}
+
 /// INVARIANT: at least one of the two is there.
 #[derive(Debug, Default)]
 struct Partial {
@@ -211,6 +234,43 @@ impl Decoder {
     #[must_use]
     pub fn is_mid_message(&self) -> bool {
         self.partial.is_some() || !self.header.is_empty()
+    }
+
+    /// How far the current message and frame are.
+    #[must_use]
+    pub fn progress(&self) -> Progress {
+        let partial = self.partial.as_deref();
+        let in_control = partial.is_some_and(|partial| partial.control.is_some());
+        let mut progress = Progress {
+            step: if in_control { 4 } else { self.header.step() },
+            held: self.held_of_part(),
+            ..Progress::default()
+        };
+        if let Some(message) = partial.and_then(|partial| partial.message.as_ref()) {
+            let missing = message.missing() > 0;
+            if missing && !in_control {
+                progress.step = 4;
+            }
+            progress.opcode = if message.is_binary() { 2 } else { 1 };
+            progress.compressed = message.is_compressed();
+            progress.fin = message.is_last_frame();
+            progress.frame_len = message.frame_len();
+            progress.announced = message.announced();
+            progress.complete = message.announced() - if missing { message.frame_len() } else { 0 };
+            progress.frames = message.frames() - u32::from(missing);
+        }
+        if let Some((first, length)) = self.header.known()
+            && first & 0x08 == 0
+        {
+            progress.fin = first & 0x80 != 0;
+            if progress.opcode == 0 {
+                progress.opcode = u32::from(first & 0x0f);
+                progress.compressed = first & 0x40 != 0;
+            }
+            progress.frame_len = length.unwrap_or(0);
+            progress.announced = progress.announced.saturating_add(progress.frame_len);
+        }
+        progress
     }
 
     /// Bytes that are held of the current message.

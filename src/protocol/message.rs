@@ -79,6 +79,16 @@ impl PartialMessage {
         }
     }
 
+    /// What the frame that was begun last has announced.
+    pub(super) fn frame_len(&self) -> u64 {
+        self.frame_len
+    }
+
+    /// Whether it is a binary message.
+    pub(super) fn is_binary(&self) -> bool {
+        self.binary
+    }
+
     /// Bytes of the message that are held in their final form.
     pub(super) fn held(&self) -> usize {
         self.block.len()

@@ -44,7 +44,7 @@ mod violation;
 
 pub use close::{encode_close_payload, is_valid_close_code};
 pub use config::{Config, INLINE_LIMIT, Role};
-pub use decoder::Decoder;
+pub use decoder::{Decoder, Progress};
 pub use deflate::{Compression, DeflateOptions, Deflater, InflateOptions, Inflater, ZlibPool};
 pub use frame::{EncodedHeader, MAX_HEADER_SIZE, encode_frame, encode_header};
 pub use mask::{MaskSource, apply_mask, copy_masked};

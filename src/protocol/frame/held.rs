@@ -61,6 +61,36 @@ impl HeldHeader {
         (held - completed_part(second, held)) as u64
     }
 
+    /// Which part of a header is missing, as [`Progress::step`](crate::protocol::Progress) counts.
+    pub(crate) fn step(&self) -> u32 {
+        let held = usize::from(self.len);
+        let [_, second, ..] = self.bytes;
+        match (held, completed_part(second, held), second & 0x7f) {
+            (0 | 1, _, _) => 0,
+            (_, 2, 126) => 1,
+            (_, 2, 127) => 2,
+            _ => 3,
+        }
+    }
+
+    /// The first two bytes if they are there, and the payload length if it is complete.
+    pub(crate) fn known(&self) -> Option<(u8, Option<u64>)> {
+        let [first, second, length @ ..] = self.bytes;
+        let [a, b, c, d, e, f, g, h, ..] = length;
+        match self.step() {
+            0 => None,
+            1 | 2 => Some((first, None)),
+            _ => Some((
+                first,
+                Some(match second & 0x7f {
+                    126 => u16::from_be_bytes([a, b]).into(),
+                    127 => u64::from_be_bytes([a, b, c, d, e, f, g, h]),
+                    short => short.into(),
+                }),
+            )),
+        }
+    }
+
     /// Keeps as many bytes as a header can still have; returns their number.
     fn hold(&mut self, input: &[u8]) -> usize {
         let room = self
