@@ -87,7 +87,7 @@ function checkInstalled(library) {
 /** Runs a file of scenarios in a process, which must end by itself. */
 async function runFile(library, file) {
   const began = Date.now();
-  const child = spawn(process.execPath, [file], {
+  const child = spawn(process.execPath, ['--test-reporter=tap', file], {
     cwd: APPS[library],
     env: { ...process.env, NODE_ENV: 'test' },
     stdio: ['ignore', 'pipe', 'pipe']

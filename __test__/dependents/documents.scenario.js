@@ -89,6 +89,7 @@ scenario('sharedb: operations of two clients on one document', async (later) => 
 
 scenario(
   'mqtt and aedes: topics, QoS 0 to 2, retained and large messages, a will',
+  ['aedes'],
   async (later) => {
     const { Aedes } = await import('aedes');
     const { connectAsync } = require('mqtt');

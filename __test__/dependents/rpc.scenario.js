@@ -18,7 +18,7 @@ async function serve(later, options) {
   return { wss, url: `ws://127.0.0.1:${await listen(server)}` };
 }
 
-scenario('graphql-ws: queries, subscriptions, an end by either side', async (later) => {
+scenario('graphql-ws: queries, subscriptions, either side ends', ['graphql-ws'], async (later) => {
   const { buildSchema } = require('graphql');
   const { createClient } = require('graphql-ws');
   const { useServer } = require('graphql-ws/use/ws');
@@ -150,7 +150,7 @@ scenario('rpc-websockets: calls, notifications, namespaces', async (later) => {
   assert.deepEqual(await heard, ['text', { deep: [1] }]);
 });
 
-scenario('@nestjs/platform-ws: gateways on two paths of one server', async (later) => {
+scenario('@nestjs/platform-ws: gateways on two paths', ['@nestjs/core'], async (later) => {
   await import('reflect-metadata');
   const { Module } = await import('@nestjs/common');
   const { NestFactory } = await import('@nestjs/core');

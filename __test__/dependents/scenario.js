@@ -1,12 +1,14 @@
 // How a scenario is declared, and what most of them need. Required by the files
 // *.scenario.js, which scripts/dependents.js runs once with ws and once with ferrows
 // under the name ws: their assertions hold for both. A scenario may take LIMIT, and
-// its process must then end by itself.
+// its process must then end by itself. What this Node is too old for is skipped.
 
 'use strict';
 
 const { once } = require('events');
 const { test } = require('node:test');
+
+const { obstacle } = require('./engines');
 
 const LIMIT = 60000;
 
@@ -14,9 +16,16 @@ const LIMIT = 60000;
  * Declares a scenario.
  *
  * @param {String} title
+ * @param {String[]} packages What it stands on; may be left out if every supported Node runs that
  * @param {Function} script Gets `later`, which takes what is to be called at the end
  */
-function scenario(title, script) {
+function scenario(title, packages, script) {
+  if (script === undefined) [packages, script] = [[], packages];
+  const reason = obstacle(packages);
+  if (reason !== null) {
+    test(`${title} (skipped: ${reason})`, { skip: reason }, () => {});
+    return;
+  }
   test(title, { timeout: LIMIT }, async () => {
     const ending = [];
     try {

@@ -35,7 +35,7 @@ async function expectRefusal(url, status) {
 const echo = (websocket) =>
   websocket.on('message', (data, isBinary) => websocket.send(data, { binary: isBinary }));
 
-scenario('@fastify/websocket: routes, hooks, a stream over the socket, shutdown', async (later) => {
+scenario('@fastify/websocket: routes, hooks, shutdown', ['fastify'], async (later) => {
   const fastify = require('fastify')();
   later(() => fastify.close());
   await fastify.register(require('@fastify/websocket'), { options: { maxPayload: 1 << 20 } });
@@ -67,7 +67,7 @@ scenario('@fastify/websocket: routes, hooks, a stream over the socket, shutdown'
   assert.equal(code, 1005);
 });
 
-scenario('@fastify/websocket: injectWS', async (later) => {
+scenario('@fastify/websocket: injectWS', ['fastify'], async (later) => {
   const fastify = require('fastify')();
   later(() => fastify.close());
   await fastify.register(require('@fastify/websocket'));
@@ -77,6 +77,8 @@ scenario('@fastify/websocket: injectWS', async (later) => {
     websocket.send('at once');
   });
   await fastify.ready();
+  // Its streams have no end, which a WebSocket that is closing waits 30 seconds for.
+  later(() => fastify.websocketServer.clients.forEach((client) => client.terminate()));
 
   await expectEcho(await fastify.injectWS('/live'));
   let first;

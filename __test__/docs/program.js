@@ -16,6 +16,7 @@ const { spawn, spawnSync } = require('child_process');
 
 const { make } = require('../support/certificate');
 const { ROOT } = require('./blocks');
+const { obstacle } = require('../dependents/engines');
 const { freePort } = require('../support/ports');
 
 const LIMIT = 50000;
@@ -27,15 +28,22 @@ const ALIAS = `
     return resolve.call(this, name === 'ws' ? ${JSON.stringify(ROOT)} : name, ...rest);
   };`;
 
-/** Packages that a block or its check needs and nobody has installed. */
-function missing(code, more = []) {
+/** Why a block, or its check, which needs `more` packages, cannot run here; null if it can. */
+function hindrance(code, more = []) {
+  const names = packagesOf(code, more);
+  const absent = names.filter(
+    (name) => !fs.existsSync(path.join(DEPENDENTS, 'node_modules', name, 'package.json'))
+  );
+  if (absent.length === 0) return obstacle(names);
+  return `not in __test__/dependents/node_modules: ${absent.join(', ')}`;
+}
+
+function packagesOf(code, more) {
   const names = [...code.matchAll(/(?:require\(|from |import )'([^'.][^']*)'/g)].map(([, name]) =>
     name.split('/', name.startsWith('@') ? 2 : 1).join('/')
   );
-  return [...new Set([...names, ...more])].filter((name) => {
-    if (name === 'ferrows' || name === 'ws' || builtinModules.includes(name)) return false;
-    return !fs.existsSync(path.join(DEPENDENTS, 'node_modules', name, 'package.json'));
-  });
+  const ours = ['ferrows', 'ws', ...builtinModules];
+  return [...new Set([...names, ...more])].filter((name) => !ours.includes(name));
 }
 
 /** TypeScript to JavaScript; throws what the compiler has to say. */
@@ -135,4 +143,4 @@ async function start({ code, language }, replaced = {}) {
   };
 }
 
-module.exports = { DEPENDENTS, missing, start };
+module.exports = { DEPENDENTS, hindrance, start };
