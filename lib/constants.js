@@ -32,6 +32,7 @@ module.exports = {
   kOptions: Symbol('kOptions'),
   kOutside: Symbol('kOutside'),
   kRelease: Symbol('kRelease'),
+  kSetSocket: Symbol('kSetSocket'),
   kServer: Symbol('kServer'),
   kSubscriptions: Symbol('kSubscriptions'),
   kTopics: Symbol('kTopics'),

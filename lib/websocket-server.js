@@ -26,6 +26,7 @@ const {
   kLimits,
   kOpen,
   kRelease,
+  kSetSocket,
   kServer,
   kTopics
 } = require('./constants');
@@ -39,7 +40,7 @@ const { NativeTarget, targetOf } = require('./upgrade-target');
 const KEY = /^[+/0-9A-Za-z]{22}==$/;
 const [RUNNING, CLOSING, CLOSED] = [0, 1, 2];
 const { hasOwnProperty } = Object.prototype;
-const { close, setSocket, terminate } = WebSocket.prototype;
+const { close, terminate } = WebSocket.prototype;
 
 // The names with an underscore are ws's. What else there is has no name that a user could hit.
 const kConnections = Symbol('kConnections');
@@ -523,7 +524,7 @@ function complete(wss, extensions, key, protocols, request, target, callback) {
   wss.emit('headers', lines, request);
 
   const response = lines.concat('\r\n').join('\r\n');
-  if (websocket.setSocket === setSocket) {
+  if (websocket.setSocket === WebSocket[kSetSocket]) {
     websocket[kOpen](target.accept(response, wss.options, extensions), wss.options);
   } else {
     target.answer(response);

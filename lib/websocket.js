@@ -39,6 +39,7 @@ const {
   kOptions,
   kOutside,
   kRelease,
+  kSetSocket,
   kServer,
   kStatusCode,
   kSubscriptions,
@@ -742,5 +743,8 @@ for (const name of [
   Object.defineProperty(WebSocket.prototype, name, { enumerable: true });
 }
 mixInto(WebSocket.prototype);
+
+// By which a server tells whether it was replaced, perhaps before the server's file was loaded.
+Object.defineProperty(WebSocket, kSetSocket, { value: WebSocket.prototype.setSocket });
 
 module.exports = WebSocket;
