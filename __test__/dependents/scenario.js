@@ -23,7 +23,7 @@ function scenario(title, packages, script) {
   if (script === undefined) [packages, script] = [[], packages];
   const reason = obstacle(packages);
   if (reason !== null) {
-    test(`${title} (skipped: ${reason})`, { skip: reason }, () => {});
+    skipped(title, reason);
     return;
   }
   test(title, { timeout: LIMIT }, async () => {
@@ -34,6 +34,10 @@ function scenario(title, packages, script) {
       for (const end of ending.reverse()) await end();
     }
   });
+}
+
+function skipped(title, reason) {
+  test(`${title} (skipped: ${reason})`, { skip: reason }, () => {});
 }
 
 /** Listens on a free port of the loopback interface; returns the port. */
@@ -75,4 +79,4 @@ function next(websocket, count = 1) {
   });
 }
 
-module.exports = { closing, listen, next, scenario, until };
+module.exports = { closing, listen, next, scenario, skipped, until };
