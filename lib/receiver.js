@@ -230,7 +230,8 @@ class Receiver extends Writable {
     }
     this._isRead = true;
     const { _at: at } = this;
-    if (at > 0 && at === chunk.length) return;
+    // The last payload is in the chunk's memory: a chunk whose memory was moved has no length.
+    if (at > 0 && at >= chunk.length) return;
     const rest =
       at === 0 ? chunk : new FastBuffer(chunk.buffer, chunk.byteOffset + at, chunk.length - at);
     this._heads = spareHeads.pop() || new Uint32Array(HEADS * RECORD_WORDS);
