@@ -14,6 +14,7 @@ const { HttpsProxyAgent } = require('https-proxy-agent');
 
 const { libraries } = require('../support/libraries');
 const { make } = require('../support/certificate');
+const { freePort } = require('../support/ports');
 
 const credentials = make();
 const { ws, ferrows } = libraries;
@@ -103,9 +104,7 @@ const nginx =
     }
     const { port } = wss.address();
     const directory = fs.mkdtempSync(path.join(os.tmpdir(), 'ferrows-nginx-'));
-    const probe = net.createServer();
-    const outside = await listen(probe);
-    await new Promise((resolve) => probe.close(resolve));
+    const outside = await freePort();
     fs.writeFileSync(path.join(directory, 'cert.pem'), credentials.cert);
     fs.writeFileSync(path.join(directory, 'key.pem'), credentials.key);
     fs.writeFileSync(
@@ -139,6 +138,7 @@ const nginx =
           () => false
         );
         socket.destroy();
+        if (child.exitCode !== null) throw new Error(`nginx has ended with ${child.exitCode}`);
         if (!ready) await new Promise((resolve) => setTimeout(resolve, 20));
       }
       const options = { ca: credentials.cert };
@@ -147,8 +147,10 @@ const nginx =
         expect(await echo(client, url, { ...options, family: 4 })).toEqual(['text', 4000]);
       }
     } finally {
-      child.kill('SIGQUIT');
-      await once(child, 'exit');
+      if (child.exitCode === null) {
+        child.kill('SIGQUIT');
+        await once(child, 'exit');
+      }
       fs.rmSync(directory, { recursive: true });
     }
     await new Promise((resolve) => wss.close(resolve));

@@ -1,8 +1,9 @@
 // Ports for programs that must be told one before they listen.
 //
-// For tests that listen again, and for docs/program.js and docs/nginx.js. Outside of the ranges that systems take the
-// ports of outgoing connections from: those of a busy machine would come between,
-// and whoever tries such a port while nobody listens can be connected to itself.
+// For tests that listen again, docs/program.js, docs/nginx.js and interop/proxies.test.js.
+// Outside of the ranges that systems take the ports of outgoing connections from: those of
+// a busy machine would come between, and whoever tries such a port while nobody listens can
+// be connected to itself.
 
 'use strict';
 
