@@ -23,12 +23,11 @@ const LEAST = 64 * 1024;
 
 class HeldEvents {
   /**
-   * @param {Function} deliver Called with (tag, aux, data)
-   * @param {Function} setReading Called with whether there is room
+   * @param {{deliver: Function, setReading: Function}} owner `deliver` is called with (tag, aux, data),
+   *     `setReading` with whether there is room
    */
-  constructor(deliver, setReading) {
-    this._deliver = deliver;
-    this._setReading = setReading;
+  constructor(owner) {
+    this._owner = owner;
     /** What waits, or null while events pass. */
     this._queue = null;
     this._cost = 0;
@@ -58,7 +57,7 @@ class HeldEvents {
     this._queue.push({ tag, aux, data, cost });
     if (!this._full && (this.blocked || this._cost > MOST) && !this.ending) {
       this._full = true;
-      this._setReading(false);
+      this._owner.setReading(false);
     }
   }
 
@@ -115,7 +114,7 @@ class HeldEvents {
         stepped = true;
         this._queue.shift();
         this._release(next.cost);
-        this._deliver(next.tag, next.aux, next.data);
+        this._owner.deliver(next.tag, next.aux, next.data);
       }
     }
   }
@@ -132,7 +131,7 @@ class HeldEvents {
     this._cost -= cost;
     if (this._full && this._cost < LEAST) {
       this._full = false;
-      if (!this.ending) this._setReading(true);
+      if (!this.ending) this._owner.setReading(true);
     }
   }
 }
