@@ -138,6 +138,7 @@ impl Bridge {
         scope: Object<'_>,
         loop_usable: bool,
     ) -> Result<Self> {
+        reactor::keep_pages();
         let usable = loop_usable && Inline::is_possible(&env);
         let fleet = Fleet::new(Setting::from_environment(usable)).map_err(system_error)?;
         let landings = fleet.seats().iter().map(|_| Arc::default()).collect();

@@ -3,7 +3,6 @@
 //!
 //! Owns: [`Streams`]. The reactor asks connections that hold streams once a second
 //! and gives the memory of silent ones back. Runs on: whoever turns the reactor.
-#![allow(unsafe_code)]
 
 use std::time::Duration;
 
@@ -114,14 +113,3 @@ impl Streams {
         }
     }
 }
-
-/// Gives free pages back to the system.
-#[cfg(all(target_os = "linux", target_env = "gnu"))]
-pub(crate) fn return_pages() {
-    // SAFETY: the function takes the allocator's own locks and touches free memory only.
-    unsafe { libc::malloc_trim(0) };
-}
-
-/// Nothing to do where the allocator gives pages back by itself.
-#[cfg(not(all(target_os = "linux", target_env = "gnu")))]
-pub(crate) fn return_pages() {}

@@ -14,6 +14,7 @@
 //! that who that is may change (see `driver`). It knows no runtime and no
 //! JavaScript: the build feature `reactor` has neither.
 
+mod allocator;
 mod backlog;
 mod broadcast;
 mod commands;
@@ -45,6 +46,7 @@ mod visitor;
 mod write_queue;
 mod zlib_budget;
 
+pub use allocator::keep_pages;
 pub use commands::Foreign;
 pub use extract::{Extract, Waiting};
 pub use listener::{ListenOptions, Share, bind};

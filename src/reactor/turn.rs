@@ -7,7 +7,8 @@
 use std::io;
 use std::time::Instant;
 
-use super::compression::{self, MANY, PARK_INTERVAL};
+use super::allocator;
+use super::compression::{MANY, PARK_INTERVAL};
 use super::connection::{Connection, Gone};
 use super::listener::{ACCEPT_PAUSE, ACCEPTS_PER_TURN, is_of_one_connection};
 use super::network::{Network, Ready, Socket};
@@ -375,7 +376,7 @@ impl<N: Network> Reactor<N> {
                 _ => false,
             });
         if before - self.warm.len() >= MANY {
-            compression::return_pages();
+            allocator::return_pages();
         }
         resources.last_kept = None;
         resources.spares.decay();
