@@ -211,6 +211,76 @@ test('a reset of the module registry gives a second, working instance', async ()
   expect(await run(script).ended).toMatchObject({ code: 0, out: 'hi\n', err: '' });
 });
 
+// With collected garbage, in the process that prints it.
+const RESETS = `
+  const fs = require('fs');
+  const { once } = require('events');
+  const { createRequire } = require('module');
+  const collect = require('vm').runInNewContext('gc');
+  const entries = (folder) => (fs.existsSync(folder) ? fs.readdirSync(folder).length : 0);
+  const forget = () => {
+    for (const file of Object.keys(require.cache)) {
+      if (!file.endsWith('.node')) delete require.cache[file];
+    }
+  };
+  const use = async (name) => {
+    forget();
+    // A module that requires others keeps them; this one is forgotten, too.
+    const WebSocket = createRequire(name)(name);
+    const wss = new WebSocket.Server({ port: 0, host: '127.0.0.1' });
+    wss.on('connection', (ws) => ws.on('message', (data) => ws.send(data)));
+    await once(wss, 'listening');
+    const client = new WebSocket('ws://127.0.0.1:' + wss.address().port);
+    await once(client, 'open');
+    client.send('x');
+    await once(client, 'message');
+    client.close();
+    await once(client, 'close');
+    await new Promise((resolve) => wss.close(resolve));
+  };
+  const held = async () => {
+    for (let round = 0; round < 20; round++) {
+      collect();
+      await new Promise((resolve) => setTimeout(resolve, 20));
+    }
+    const { external, heapUsed, rss } = process.memoryUsage();
+    const [fds, threads] = ['/proc/self/fd', '/proc/self/task'].map(entries);
+    return { external, fds, heapUsed, rss, threads };
+  };
+  (async () => {
+    for (let count = 0; count < 10; count++) await use(process.argv[1]);
+    const before = await held();
+    for (let count = 0; count < 300; count++) await use(process.argv[1]);
+    forget();
+    console.log(JSON.stringify({ before, after: await held() }));
+  })();`;
+
+// Each compiles a library 300 times.
+const RESETS_LIMIT = 280000;
+
+test(
+  '300 resets of the module registry end where those of ws end',
+  async () => {
+    const script = `require('v8').setFlagsFromString('--expose-gc');${RESETS}`;
+    const results = await Promise.all(
+      [ROOT, require.resolve('ws')].map(async (name) => {
+        const { code, out, err } = await run(script, [name], {}, RESETS_LIMIT).ended;
+        expect({ code, err }).toEqual({ code: 0, err: '' });
+        return JSON.parse(out);
+      })
+    );
+    const [ours, theirs] = results;
+    // 300 of anything would be far above these.
+    const MIB = 1 << 20;
+    expect(ours.after.fds - ours.before.fds).toBeLessThan(20);
+    expect(ours.after.threads - ours.before.threads).toBeLessThan(20);
+    expect(ours.after.external - theirs.after.external).toBeLessThan(16 * MIB);
+    expect(ours.after.heapUsed - theirs.after.heapUsed).toBeLessThan(8 * MIB);
+    expect(ours.after.rss - theirs.after.rss).toBeLessThan(150 * MIB);
+  },
+  RESETS_LIMIT + 20000
+);
+
 test('100 worker threads come and go, each with a server and a client', async () => {
   const script = `
     const { Worker } = require('worker_threads');

@@ -16,21 +16,22 @@ const ROOT = path.join(__dirname, '..', '..');
  * @param {String} script
  * @param {String[]} [args] Its process.argv from index 1 on
  * @param {Object} [env] Environment variables to add
+ * @param {Number} [limit] When it is killed, in milliseconds
  * @return {{child: ChildProcess, ended: Promise<{code: Number, signal: String, out: String,
  *     err: String}>}}
  */
-function run(script, args = [], env = {}) {
+function run(script, args = [], env = {}, limit = LIMIT) {
   const source = `const WebSocket = require(${JSON.stringify(ROOT)});\n${script}`;
   const child = spawn(process.execPath, ['-e', source, '--', ...args], {
     env: { ...process.env, ...env }
   });
-  const limit = setTimeout(() => child.kill('SIGKILL'), LIMIT);
+  const timer = setTimeout(() => child.kill('SIGKILL'), limit);
   const output = { out: '', err: '' };
   child.stdout.on('data', (data) => (output.out += data));
   child.stderr.on('data', (data) => (output.err += data));
   const ended = new Promise((resolve) => {
     child.on('close', (code, signal) => {
-      clearTimeout(limit);
+      clearTimeout(timer);
       resolve({ code, signal, ...output });
     });
   });

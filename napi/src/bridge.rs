@@ -220,7 +220,7 @@ impl Bridge {
         // Without threads the JavaScript thread drives on.
         let started = self.shared.fleet.start();
         match &self.inline {
-            Some(inline) => inline.watch(),
+            Some(inline) => inline.open(),
             None => started.map_err(system_error)?,
         }
         Ok(())
@@ -231,7 +231,7 @@ impl Bridge {
     pub fn close(&self) {
         self.shared.fleet.environment().doorbell.install(None);
         if let Some(inline) = &self.inline {
-            inline.unwatch();
+            inline.shut();
         }
     }
 

@@ -37,6 +37,8 @@ pub(crate) struct Inline {
     /// When the timer is due, if it runs.
     due: Cell<Option<Instant>>,
     open_handles: Cell<usize>,
+    /// Between `open()` and `shut()`: something is held, and JavaScript's functions are.
+    open: Cell<bool>,
     closing: Cell<bool>,
     hook: Cell<sys::napi_async_cleanup_hook_handle>,
     /// JavaScript's `turn(lane, drained)` and what it is called on.
@@ -92,10 +94,11 @@ impl Inline {
         unsafe {
             let mut object = ptr::null_mut();
             check!(sys::napi_create_object(raw, &raw mut object))?;
+            // Weak: an idle environment whose module registry is gone goes, too.
             check!(sys::napi_create_reference(
                 raw,
                 turn.raw(),
-                1,
+                0,
                 &raw mut callback
             ))?;
             check!(sys::napi_create_reference(
@@ -132,6 +135,7 @@ impl Inline {
             polls,
             timer: uv.timer(event_loop),
             due: Cell::new(None),
+            open: Cell::new(false),
             closing: Cell::new(false),
             hook: Cell::new(ptr::null_mut()),
             callback,
@@ -161,9 +165,27 @@ impl Inline {
         Ok(inline)
     }
 
-    /// Watches the descriptors of all reactors that this thread is to drive.
-    pub(crate) fn watch(self: &Rc<Self>) {
-        if self.closing.get() {
+    /// Something is held from here on: keeps JavaScript's functions and watches.
+    pub(crate) fn open(&self) {
+        if !self.open.replace(true) {
+            // SAFETY: a reference of ours, on the JavaScript thread.
+            unsafe { sys::napi_reference_ref(self.env, self.callback, ptr::null_mut()) };
+        }
+        self.watch();
+    }
+
+    /// Nothing is held any more: watches nothing and lets go of JavaScript's functions.
+    pub(crate) fn shut(&self) {
+        self.unwatch();
+        if self.open.replace(false) {
+            // SAFETY: as in `open`, which has counted it.
+            unsafe { sys::napi_reference_unref(self.env, self.callback, ptr::null_mut()) };
+        }
+    }
+
+    /// Watches the descriptors of all reactors that this thread is to drive, while it is open.
+    pub(crate) fn watch(&self) {
+        if self.closing.get() || !self.open.get() {
             return;
         }
         for (seat, poll) in self.shared.fleet.seats().iter().zip(&self.polls) {
@@ -175,8 +197,7 @@ impl Inline {
         }
     }
 
-    /// Watches nothing any more.
-    pub(crate) fn unwatch(&self) {
+    fn unwatch(&self) {
         if self.closing.get() {
             return;
         }
@@ -269,6 +290,7 @@ impl Inline {
                 sys::napi_get_reference_value(self.env, self.receiver, &raw mut receiver);
                 sys::napi_create_uint32(self.env, lane, &raw mut arguments[0]);
                 sys::napi_create_uint32(self.env, drained, &raw mut arguments[1]);
+                // A null function, collected after `shut`, is refused.
                 let status = sys::napi_make_callback(
                     self.env,
                     self.context,
