@@ -22,6 +22,12 @@ const WITH_EITHER_DRIVER = ['api', 'differential', 'operations', 'robustness', '
   (folder) => `__test__/${folder}/`
 );
 
+// Each takes about 15 seconds, with what comes before and after the traffic.
+const SOAKS = [
+  ...['auto', 'inline', 'worker'].map((driver) => ['--io', driver]),
+  ['--transport', 'stream']
+];
+
 // Not part of the workspace.
 const FUZZ_CRATE = ['--manifest-path', path.join('fuzz', 'Cargo.toml')];
 
@@ -101,6 +107,14 @@ const STAGES = [
     `those of them that concern I/O, with FERROWS_IO=${driver}`,
     () => run(process.execPath, jest(...WITH_EITHER_DRIVER), { FERROWS_IO: driver })
   ]),
+  [
+    'soak',
+    'a minute of peers of all kinds, everything accounted for (longer: npm run soak)',
+    () =>
+      SOAKS.every((setting) =>
+        run(process.execPath, [path.join('soak', 'run.js'), '--minutes', '0.15', ...setting])
+      )
+  ],
   [
     'package',
     'the packed package, installed and used as users do (needs the npm registry)',

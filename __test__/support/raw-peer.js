@@ -136,17 +136,13 @@ class RawPeer extends EventEmitter {
 
   /** Resolves with the response's head. */
   async headers() {
-    if (this.head === null && !this.ended) {
-      await Promise.race([once(this, 'head'), once(this, 'end')]);
-    }
+    if (this.head === null && !this.ended) await this._either('head', 'end');
     return this.head;
   }
 
   /** Resolves with the next frame, or null when the stream ended. */
   async nextFrame() {
-    while (this.frames.length === 0 && !this.ended) {
-      await Promise.race([once(this, 'frame'), once(this, 'end')]);
-    }
+    while (this.frames.length === 0 && !this.ended) await this._either('frame', 'end');
     return this.frames.shift() || null;
   }
 
@@ -163,6 +159,17 @@ class RawPeer extends EventEmitter {
   async body() {
     if (!this.ended) await once(this, 'end');
     return this._buffer.toString('latin1');
+  }
+
+  /** Resolves with the first of two events, and leaves no listener behind. */
+  _either(...names) {
+    return new Promise((resolve) => {
+      const onEvent = () => {
+        for (const name of names) this.off(name, onEvent);
+        resolve();
+      };
+      for (const name of names) this.on(name, onEvent);
+    });
   }
 
   send(...frames) {
