@@ -244,6 +244,63 @@ declare namespace WebSocket {
     compress?: boolean | undefined;
     /** Who does not get the message: one WebSocket or several. */
     except?: WebSocket | Iterable<WebSocket> | null | undefined;
+    /** Whether it stays in this process, with a backbone, too. Default: false. */
+    local?: boolean | undefined;
+  }
+
+  /** How topics are carried to other processes. */
+  interface BackboneOptions {
+    /** Where the engine is; several are tried one after the other. */
+    url: string | URL | string[];
+    /** Before the names of topics at the engine. Default: by the engine, `ferrows:` or `ferrows.`. */
+    prefix?: string | undefined;
+    /** Whether and how to speak TLS. Default: as the URL says. */
+    tls?: boolean | BackboneTlsOptions | null | undefined;
+    /** Who we are, instead of what the URL says. */
+    credentials?: BackboneCredentials | null | undefined;
+    /** How many bytes may wait for the engine. Default: 16777216. */
+    maxQueue?: number | undefined;
+    /** What becomes of more. Default: `drop-oldest`. */
+    onOverflow?: 'drop-oldest' | 'drop-newest' | undefined;
+    /** How long the engine may take to answer, in milliseconds. Default: 5000. */
+    timeout?: number | undefined;
+  }
+
+  /** How to speak TLS with an engine, in PEM. */
+  interface BackboneTlsOptions {
+    /** Who may vouch for the engine. Default: whom Node trusts. */
+    ca?: string | Uint8Array | Array<string | Uint8Array> | undefined;
+    /** Our certificate. */
+    cert?: string | Uint8Array | Array<string | Uint8Array> | undefined;
+    /** Its key. */
+    key?: string | Uint8Array | Array<string | Uint8Array> | undefined;
+    /** Whose certificate is expected, if not the host's. Redis only. */
+    servername?: string | undefined;
+  }
+
+  /** Who we are to an engine. */
+  interface BackboneCredentials {
+    /** The user. */
+    username?: string | undefined;
+    /** The password. */
+    password?: string | undefined;
+    /** A token, for NATS. */
+    token?: string | undefined;
+  }
+
+  /** Something that happened to a backbone. */
+  type BackboneEvent =
+    | { type: 'connected'; address: string; version: string }
+    | { type: 'lost' | 'error'; address: string; error: BackboneError }
+    | { type: 'gap'; topic: string; reason: 'outage' | 'missed' }
+    | { type: 'dropped'; messages: number; bytes: number };
+
+  /** What went wrong with an engine. */
+  interface BackboneError extends Error {
+    /** A code of the operating system's, or one that begins with `FERROWS_ERR_BACKBONE_`. */
+    code: string;
+    /** The engine's address, without credentials. */
+    address: string;
   }
 
   interface SendOptions {
@@ -442,6 +499,11 @@ declare namespace WebSocket {
      */
     hub?: string | undefined;
     /**
+     * Carries topics to other processes, by Redis or NATS: the engine's URL, or options. Default:
+     * topics stay in this process.
+     */
+    backbone?: string | URL | string[] | BackboneOptions | null | undefined;
+    /**
      * How many topics a WebSocket may be subscribed to; 0: any number. Default: any. Throws a
      * TypeError or RangeError unless it is a number that is not negative.
      */
@@ -580,6 +642,8 @@ declare namespace WebSocket {
     close: [];
     /** The server listens. */
     listening: [];
+    /** The engine of the backbone came or went, or messages are missing. */
+    backbone: [event: BackboneEvent];
     /** A WebSocket joined or left a topic, which `count` are subscribed to now. */
     subscription: [websocket: InstanceType<T>, topic: string, count: number];
     /** A handshake failed; the listener answers it and closes the socket. */
@@ -607,6 +671,8 @@ declare namespace WebSocket {
     publish(topic: string, data: SendData, options?: PublishOptions): number;
     /** How many are subscribed to a topic. */
     subscriberCount(topic: string): number;
+    /** Resolved when the backbone's engine knows of all that was subscribed and published so far. */
+    flushBackbone(): Promise<void>;
     /** Where the server listens; null once it is closed. Throws in noServer mode. */
     address(): AddressInfo | string | null;
     /** Stops accepting connections; those that are open stay open. */

@@ -16,6 +16,7 @@ const PerMessageDeflate = require('./permessage-deflate');
 const WebSocket = require('./websocket');
 const extension = require('./extension');
 const subprotocol = require('./subprotocol');
+const { readBackbone } = require('./backbone/options');
 const { acceptKey } = require('./bridge');
 const { suitsWorkers } = require('./compression');
 const {
@@ -93,7 +94,8 @@ class WebSocketServer extends EventEmitter {
     Object.defineProperty(options, kLimits, { value: new Limits(options) });
 
     Topics.checkLimit(options.maxSubscriptions);
-    this[kTopics] = Topics.of(options.hub);
+    const backbone = options.backbone == null ? null : readBackbone(options.backbone);
+    this[kTopics] = Topics.of(options.hub, backbone !== null);
 
     if (options.port != null) {
       listen(this, options, callback);
@@ -115,10 +117,12 @@ class WebSocketServer extends EventEmitter {
     this[kForget] = (websocket) => {
       this[kConnections].delete(websocket);
       if (this[kDrain] !== null) this[kDrain].onClosed(websocket);
+      letGo(this);
       if (!this.clients) return;
       this.clients.delete(websocket);
       if (this._shouldEmitClose && this.clients.size === 0) process.nextTick(emitClose, this);
     };
+    if (backbone !== null) this[kTopics].carry(this, backbone);
   }
 
   /**
@@ -153,6 +157,7 @@ class WebSocketServer extends EventEmitter {
     if (callback) this.once('close', callback);
     if (this._state === CLOSING) return;
     this._state = CLOSING;
+    letGo(this);
 
     const server = this._server;
     if (server) {
@@ -188,6 +193,17 @@ class WebSocketServer extends EventEmitter {
       this[kDrain].begin();
     }
     return this[kDrain].done;
+  }
+
+  /**
+   * Waits for the backbone: until the engine knows of all that was subscribed so far, and has all
+   * that was published.
+   *
+   * @return {Promise<void>} Resolved at once without a backbone; rejected if it is closed meanwhile
+   */
+  async flushBackbone() {
+    const { backbone } = this[kTopics];
+    if (backbone !== null) await backbone.flush();
   }
 
   /**
@@ -242,8 +258,9 @@ class WebSocketServer extends EventEmitter {
    *
    * @param {String} topic
    * @param {*} data As for `send()`, but no Blob
-   * @param {{binary: Boolean, compress: Boolean, except: (WebSocket|Iterable<WebSocket>)}} [options]
-   * @return {Number} How many get it
+   * @param {{binary: Boolean, compress: Boolean, except: (WebSocket|Iterable<WebSocket>),
+   *     local: Boolean}} [options]
+   * @return {Number} How many of this process get it
    * @throws {TypeError|RangeError} If no topic can have that name
    * @throws {TypeError} On data that cannot be sent
    */
@@ -377,6 +394,12 @@ function addListeners(emitter, listeners) {
       emitter.removeListener(event, listener);
     }
   };
+}
+
+/** Nothing is carried for a server that has closed and whose connections have, too. */
+function letGo(wss) {
+  if (wss._state === RUNNING || wss[kConnections].size > 0) return;
+  wss[kTopics].stopCarrying(wss);
 }
 
 function emitClose(wss) {

@@ -1,5 +1,5 @@
-// Installs the programs that some tests talk to, Chromium and nginx, where that
-// is possible. Tests without theirs are skipped, saying so.
+// Installs the programs that some tests talk to, Chromium, nginx, Redis and NATS, where
+// that is possible. Tests without theirs are skipped, saying so.
 
 'use strict';
 
@@ -13,15 +13,18 @@ const COUNTERPARTS = [
     files: ['/usr/bin/chromium', '/usr/bin/chromium-browser', '/usr/bin/google-chrome'],
     variable: 'CHROMIUM_PATH'
   },
-  { name: 'nginx', files: ['/usr/sbin/nginx', '/usr/bin/nginx'], variable: 'NGINX_PATH' }
+  { name: 'nginx', files: ['/usr/sbin/nginx', '/usr/bin/nginx'], variable: 'NGINX_PATH' },
+  // Tests start them on ports of their own.
+  { name: 'redis-server', files: ['/usr/bin/redis-server', '/usr/local/bin/redis-server'] },
+  { name: 'nats-server', files: ['/usr/sbin/nats-server', '/usr/local/bin/nats-server'] }
 ];
 
 function setUp() {
   const missing = COUNTERPARTS.filter(
-    ({ files, variable }) => !process.env[variable] && !files.some(existsSync)
+    ({ files, variable }) => !(variable && process.env[variable]) && !files.some(existsSync)
   ).map(({ name }) => name);
   if (missing.length === 0) {
-    console.log('Chromium and nginx are installed.');
+    console.log('Chromium, nginx, Redis and NATS are installed.');
     return;
   }
   const isRoot = process.getuid && process.getuid() === 0;

@@ -33,6 +33,8 @@ const FUZZ_CRATE = ['--manifest-path', path.join('fuzz', 'Cargo.toml')];
 
 const jest = (...args) => [...bin('jest', 'bin', 'jest.js'), ...args];
 
+const BACKBONE = '__test__/backbone/';
+
 // Installing takes as long as the registry and the disk do.
 const INSTALLED = [
   ...['--testMatch', '**/__test__/package/installed/*.installed.js'],
@@ -54,10 +56,14 @@ const STAGES = [
   ],
   [
     'layers',
-    'the protocol builds without sockets, the reactor without a runtime',
+    'the protocol builds without sockets, the reactor without a runtime, drivers without engines',
     () => {
       const check = ['check', '-p', 'ferrows-core', '--no-default-features'];
-      return run('cargo', check) && run('cargo', [...check, '--features', 'reactor']);
+      const features = ['reactor', 'driver'];
+      return (
+        run('cargo', check) &&
+        features.every((feature) => run('cargo', [...check, '--features', feature]))
+      );
     }
   ],
   [
@@ -93,10 +99,19 @@ const STAGES = [
   ],
   [
     'counterparts',
-    'installs Chromium and nginx, which some tests talk to',
+    'installs Chromium, nginx, Redis and NATS, which some tests talk to',
     () => run(process.execPath, [path.join('scripts', 'setup-counterparts.js')])
   ],
-  ['jest', 'tests in JavaScript', () => run(process.execPath, jest())],
+  [
+    'jest',
+    'tests in JavaScript',
+    () => run(process.execPath, jest('--testPathIgnorePatterns', '/node_modules/', BACKBONE))
+  ],
+  [
+    'backbone',
+    'topics across processes, with the engines that are installed',
+    () => run(process.execPath, jest(BACKBONE))
+  ],
   [
     'jest-stream',
     'those of them that hold where sockets stay with Node, on such sockets',

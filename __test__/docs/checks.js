@@ -412,6 +412,20 @@ const CHECKS = {
     }
   },
 
+  // There is no engine: what concerns this process works as ever (others: __test__/backbone).
+  backbone: {
+    replaced: { 'localhost:6379': '127.0.0.1:1' },
+    async check({ port }) {
+      const [one, other] = [connect(port, '/?room=a'), connect(port, '/?room=a')];
+      await one.opened;
+      await other.opened;
+      one.send('hello');
+      assert.strictEqual(String(await other.next()), 'hello');
+      one.close();
+      other.close();
+    }
+  },
+
   backpressure: {
     // A peer that reads nothing must not take more than what is allowed.
     async check({ port }) {

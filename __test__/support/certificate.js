@@ -7,7 +7,11 @@ const os = require('os');
 const path = require('path');
 const { execFileSync } = require('child_process');
 
-function make() {
+/**
+ * @param {Object} [options] `leaf`: nobody may take it for an authority's, which some insist on
+ * @return {{key: Buffer, cert: Buffer}}
+ */
+function make({ leaf = false } = {}) {
   const directory = fs.mkdtempSync(path.join(os.tmpdir(), 'ferrows-tls-'));
   const [key, cert] = ['key.pem', 'cert.pem'].map((name) => path.join(directory, name));
   try {
@@ -18,6 +22,7 @@ function make() {
       '-addext',
       'subjectAltName=DNS:localhost,IP:127.0.0.1'
     ];
+    if (leaf) subject.push('-addext', 'basicConstraints=critical,CA:FALSE');
     const files = ['-keyout', key, '-out', cert, '-days', '2'];
     execFileSync('openssl', ['req', '-x509', ...curve, ...subject, ...files], { stdio: 'ignore' });
     return { key: fs.readFileSync(key), cert: fs.readFileSync(cert) };

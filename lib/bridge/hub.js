@@ -49,17 +49,35 @@ class Hub {
   }
 
   /**
-   * Gives a message to those who are subscribed in other threads.
+   * Gives a message to those who are subscribed in other threads, and in other processes if there
+   * is a backbone.
    *
    * @param {String} name
    * @param {Number} opcode
    * @param {(String|Uint8Array)} payload Copied
    * @param {Boolean} compress
-   * @return {Number} How many they are
+   * @param {Boolean} stays In this process
+   * @return {Number} How many they are in other threads
    */
-  publish(name, opcode, payload, compress) {
+  publish(name, opcode, payload, compress, stays) {
     const bytes = typeof payload === 'string' ? Buffer.from(payload) : payload;
-    return this._native.publishInHub(this._id, name, opcode, compress, bytes);
+    return this._native.publishInHub(this._id, name, opcode, compress, bytes, stays);
+  }
+
+  /**
+   * Carries the topics to other processes.
+   *
+   * @param {Object} options
+   * @param {Function} onNews Called when there is something to take
+   * @return {BackboneHandle}
+   */
+  openBackbone(options, onNews) {
+    return this._native.openBackbone(this._id, options, onNews);
+  }
+
+  /** This thread needs it no more. */
+  closeBackbone(handle) {
+    this._native.closeBackbone(this._id, handle);
   }
 }
 

@@ -302,9 +302,9 @@ function extract(lane, slot, generation, ahead) {
 }
 
 /**
- * Takes part in the topics that threads share under a name.
+ * Takes part in the topics that threads share under a name, or in some that no other thread knows.
  *
- * @param {String} name
+ * @param {?String} name
  * @return {Hub}
  * @throws {Error} Where there are no reactors
  */
@@ -315,6 +315,25 @@ function openHub(name) {
   }
   start();
   return new Hub(native, native.openHub(name));
+}
+
+/**
+ * Carries the topics of a hub to other processes.
+ *
+ * @param {Hub} hub
+ * @param {Object} options
+ * @param {Function} onNews Called when there is something to take
+ * @return {BackboneHandle}
+ * @throws {Error} If another thread has it carried otherwise
+ */
+function openBackbone(hub, options, onNews) {
+  try {
+    return hub.openBackbone(options, onNews);
+  } catch (error) {
+    if (error.message !== 'another') throw error;
+    const text = 'The "backbone" option differs from that of another thread with the same hub';
+    throw Object.assign(new TypeError(text), { code: 'ERR_INVALID_ARG_VALUE' });
+  }
 }
 
 /**
@@ -351,6 +370,7 @@ module.exports = {
   handTo,
   isDraining: () => draining,
   lanes: () => lanes,
+  openBackbone,
   openHub,
   layout,
   listen,

@@ -7,11 +7,12 @@
 
 'use strict';
 
+const Backbone = require('../backbone');
 const { layout, lanes, openHub } = require('../bridge');
 const { OPCODES, kOutside, kServer, kSubscriptions, kTransport } = require('../constants');
 const { toShared } = require('../send-data');
 const membership = require('./membership');
-const { checkName, coded } = require('./name');
+const { LONGEST_BYTES, LONGEST_CARRIED, checkName, coded } = require('./name');
 const Outside = require('./outside');
 const PreparedMessage = require('./prepared-message');
 
@@ -36,12 +37,13 @@ class Topics {
    * name the same hub.
    *
    * @param {String} [hub]
+   * @param {Boolean} [carried] Whether other processes are to have a part in them
    * @return {Topics}
    * @throws {TypeError|RangeError} If no hub can have that name
    * @throws {Error} Where threads cannot share topics
    */
-  static of(hub) {
-    if (hub === undefined || hub === null) return new Topics(null);
+  static of(hub, carried = false) {
+    if (hub === undefined || hub === null) return new Topics(carried ? openHub(null) : null);
     checkName(hub, 'hub');
     let topics = shared.get(hub);
     if (topics === undefined) shared.set(hub, (topics = new Topics(openHub(hub))));
@@ -70,6 +72,37 @@ class Topics {
     this._byName = new Map();
     // What is still to be told of, in order.
     this._news = [];
+    this._longest = LONGEST_BYTES;
+    /** @type {?Backbone} */
+    this.backbone = null;
+  }
+
+  /** @type {?Hub} */
+  get hub() {
+    return this._hub;
+  }
+
+  /**
+   * A server wants them carried to other processes.
+   *
+   * @param {WebSocketServer} server
+   * @param {Object} options From `readBackbone()`
+   * @throws {Error} If they are carried otherwise
+   */
+  carry(server, options) {
+    if (this.backbone === null) this.backbone = new Backbone(this, options);
+    this.backbone.add(server, options);
+    this._longest = LONGEST_CARRIED;
+  }
+
+  /** It has closed. */
+  stopCarrying(server) {
+    if (this.backbone !== null && this.backbone.remove(server)) this.backbone = null;
+  }
+
+  /** @return {Boolean} Whether somebody of this thread is subscribed */
+  has(name) {
+    return this._byName.has(name);
   }
 
   /** Names of the topics that somebody is subscribed to. */
@@ -165,13 +198,13 @@ class Topics {
    *
    * @param {String} name
    * @param {*} data As for `send()`, but no Blob
-   * @param {Object} [options] `binary`, `compress`, `except`
+   * @param {Object} [options] `binary`, `compress`, `except`, `local`
    * @param {?WebSocket} [sender] Who does not get it
    * @return {Number} How many get it
    */
   publish(name, data, options = NO_OPTIONS, sender = null) {
     const topic = this._find(name);
-    const { binary, compress = true, except } = options === null ? NO_OPTIONS : options;
+    const { binary, compress = true, except, local } = options === null ? NO_OPTIONS : options;
     const payload = toShared(data);
     const isBinary = binary === undefined ? typeof payload !== 'string' : Boolean(binary);
     const excluded = sender === null && except === undefined ? NOBODY : listOf(except, sender);
@@ -179,7 +212,7 @@ class Topics {
     const here =
       topic === undefined ? 0 : this._publishHere(topic, opcode, payload, compress, excluded);
     if (this._hub === null) return here;
-    return here + this._hub.publish(name, opcode, payload, Boolean(compress));
+    return here + this._hub.publish(name, opcode, payload, Boolean(compress), Boolean(local));
   }
 
   _publishHere(topic, opcode, payload, compress, excluded) {
@@ -223,7 +256,7 @@ class Topics {
   /** The topic of a name, if it has members. Throws on what is no name. */
   _find(name) {
     const topic = this._byName.get(name);
-    if (topic === undefined) checkName(name);
+    if (topic === undefined) checkName(name, 'topic', this._longest);
     return topic;
   }
 

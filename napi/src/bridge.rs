@@ -78,7 +78,7 @@ pub struct Vacated {
 /// One instance of the JavaScript facade, seen from Rust.
 #[napi]
 pub struct Bridge {
-    shared: Arc<Shared>,
+    pub(crate) shared: Arc<Shared>,
     inline: Option<Rc<Inline>>,
 }
 
@@ -500,10 +500,11 @@ impl Bridge {
         vacated
     }
 
-    /// Takes part in the topics of all threads under a name. Returns its number for the calls below.
+    /// Takes part in the topics of all threads under a name, or in topics that no other thread
+    /// knows. Returns its number for the calls below.
     #[napi]
-    pub fn open_hub(&self, name: String) -> u32 {
-        self.shared.fleet.open_hub(&name) as u32
+    pub fn open_hub(&self, name: Option<String>) -> u32 {
+        self.shared.fleet.open_hub(name.as_deref()) as u32
     }
 
     /// One more connection in a lane is subscribed: its command is written. Returns how many are, in
@@ -521,8 +522,13 @@ impl Bridge {
         self.shared.fleet.hub(hub as usize, leave).unwrap_or(0)
     }
 
-    /// Hands a message to the subscribers of other threads. Returns how many they are.
+    /// Hands a message to the subscribers of other threads, and to other processes unless it
+    /// `stays`. Returns how many the former are.
     #[napi]
+    #[allow(
+        clippy::too_many_arguments,
+        reason = "a JavaScript call, all of it needed"
+    )]
     pub fn publish_in_hub(
         &self,
         hub: u32,
@@ -530,13 +536,14 @@ impl Bridge {
         opcode: u8,
         compress: bool,
         payload: &[u8],
+        stays: bool,
     ) -> u32 {
         let message = Message {
             opcode,
             compress,
             payload,
         };
-        let publish = |hub: &mut Membership| hub.publish(&name, &message);
+        let publish = |hub: &mut Membership| hub.publish(&name, &message, stays);
         self.shared.fleet.hub(hub as usize, publish).unwrap_or(0)
     }
 

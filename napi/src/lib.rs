@@ -5,6 +5,8 @@
 #![cfg_attr(any(test, not(unix)), allow(dead_code))]
 
 #[cfg(unix)]
+mod backbone;
+#[cfg(unix)]
 mod bridge;
 mod buffers;
 mod codec;

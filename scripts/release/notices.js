@@ -21,6 +21,7 @@ const ACCEPTED = [
   'Apache-2.0',
   'BSD-2-Clause',
   'BSD-3-Clause',
+  'BSL-1.0',
   'ISC',
   'Zlib',
   'Unicode-3.0'
@@ -35,23 +36,18 @@ function metadata() {
   );
 }
 
-/** The crates that end up in the addon: no build scripts, macros or tests. */
-function linkedCrates({ packages, resolve }) {
-  const byId = new Map(packages.map((crate) => [crate.id, crate]));
-  const nodes = new Map(resolve.nodes.map((node) => [node.id, node]));
-  const isMacro = (crate) => crate.targets.some(({ kind }) => kind.includes('proc-macro'));
-  const found = new Set();
-  const visit = (id) => {
-    if (found.has(id) || isMacro(byId.get(id))) return;
-    found.add(id);
-    for (const { pkg, dep_kinds: kinds } of nodes.get(id).deps) {
-      if (kinds.some(({ kind }) => kind === null)) visit(pkg);
-    }
-  };
-  visit(packages.find(({ name }) => name === PACKAGE).id);
-  return [...found]
-    .map((id) => byId.get(id))
-    .filter(({ source }) => source !== null)
+/**
+ * The crates that end up in the addon: no build scripts, macros or tests. The resolution of
+ * `cargo metadata` would have optional crates in it, too, that a feature names without enabling.
+ */
+function linkedCrates({ packages }) {
+  const targets = TARGETS.flatMap(({ triple }) => ['--target', triple]);
+  const shape = ['--edges', 'normal,no-proc-macro', '--prefix', 'none', '--format', '{p}'];
+  const args = ['tree', '--locked', '--package', PACKAGE, ...targets, ...shape];
+  const lines = execFileSync('cargo', args, { cwd: ROOT, encoding: 'utf8' }).split('\n');
+  const linked = new Set(lines.map((line) => line.split(' ').slice(0, 2).join(' ')));
+  return packages
+    .filter(({ name, version, source }) => source !== null && linked.has(`${name} v${version}`))
     .sort((a, b) => (a.name + a.version < b.name + b.version ? -1 : 1));
 }
 

@@ -91,9 +91,9 @@ impl Fleet {
         Ok(())
     }
 
-    /// JavaScript side: takes part in the topics of all threads under a name. What it is called in
-    /// [`hub`](Self::hub).
-    pub fn open_hub(&self, name: &str) -> usize {
+    /// JavaScript side: takes part in the topics of all threads under a name, or in topics that no
+    /// other thread knows. What it is called in [`hub`](Self::hub).
+    pub fn open_hub(&self, name: Option<&str>) -> usize {
         let mut hubs = self.hubs.lock().unwrap_or_else(PoisonError::into_inner);
         hubs.push(Membership::new(name, &self.helm));
         hubs.len() - 1
@@ -103,6 +103,24 @@ impl Fleet {
     pub fn hub<T>(&self, index: usize, act: impl FnOnce(&mut Membership) -> T) -> Option<T> {
         let mut hubs = self.hubs.lock().unwrap_or_else(PoisonError::into_inner);
         hubs.get_mut(index).map(act)
+    }
+
+    /// JavaScript side: lets `act` use a membership and the workers, which start if need be.
+    ///
+    /// # Errors
+    /// When threads cannot be started, or there is no membership of this number.
+    pub fn hub_and_pool<T>(
+        &self,
+        index: usize,
+        act: impl FnOnce(&mut Membership, &Pool) -> T,
+    ) -> io::Result<T> {
+        self.start()?;
+        let pool = self.pool.lock().unwrap_or_else(PoisonError::into_inner);
+        let outcome = match &*pool {
+            Some(pool) => self.hub(index, |hub| act(hub, pool)),
+            None => None,
+        };
+        outcome.ok_or_else(|| io::ErrorKind::NotFound.into())
     }
 
     /// JavaScript side: acts on what a turn on this thread came to.

@@ -36,7 +36,7 @@ mod worker;
 
 pub use fleet::Fleet;
 pub use helm::{Helm, Setting};
-pub use hub::{Membership, Message};
+pub use hub::{Carried, Carrier, Membership, Message};
 pub use policy::Driver;
 pub use pool::Pool;
 pub use seat::{Incoming, Seat, Vacated};

@@ -77,7 +77,11 @@ impl Pool {
             let stop = Arc::clone(&stop);
             let thread = thread::Builder::new()
                 .name(format!("ferrows-io-{index}"))
-                .spawn(move || runtime.block_on(stop[index].notified()))?;
+                .spawn(move || {
+                    runtime.block_on(stop[index].notified());
+                    // Nobody waits for a name that is being looked up.
+                    runtime.shutdown_background();
+                })?;
             pool.threads.push(thread);
         }
         Ok(pool)
@@ -89,7 +93,7 @@ impl Pool {
     }
 
     /// Runs a task on a worker; those of one index share one.
-    pub(super) fn spawn(&self, index: usize, task: impl Future<Output = ()> + Send + 'static) {
+    pub(crate) fn spawn(&self, index: usize, task: impl Future<Output = ()> + Send + 'static) {
         if let Some(worker) = self.workers.get(index % self.workers.len().max(1)) {
             worker.spawn(task);
         }
