@@ -5,10 +5,14 @@
 
 'use strict';
 
+const os = require('os');
 const { getSystemErrorMap } = require('util');
 
 const binding = require('./binding');
 const { kStatusCode } = require('./constants');
+const { CANCELS_WRITES } = require('./stream-rules');
+
+const { ECANCELED } = os.constants.errno;
 
 const violations = new Map(binding.violations().map((entry) => [entry.id, entry]));
 
@@ -116,10 +120,24 @@ function destroyedError() {
   return error;
 }
 
+/**
+ * The errors for bytes that were queued when their connection ended.
+ *
+ * @param {?Error} cause What ended it, null if it was closed on purpose
+ * @return {{first: Error, others: Error}} `first`: of what was being written
+ */
+function cutOffErrors(cause) {
+  const isOfWrite = cause !== null && cause.syscall === 'write';
+  const first = CANCELS_WRITES && !isOfWrite ? systemError(ECANCELED, 'write') : null;
+  const others = cause || first || destroyedError();
+  return { first: first || others, others };
+}
+
 const CLOSED_WHILE_COMPRESSING = 'The socket was closed while data was being compressed';
 
 module.exports = {
   CLOSED_WHILE_COMPRESSING,
+  cutOffErrors,
   destroyedError,
   droppedError,
   errorOfCode,

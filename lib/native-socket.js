@@ -12,7 +12,7 @@ const net = require('net');
 
 const { NOOP, kOnEnd, kOnSocketError } = require('./constants');
 const demotion = require('./demotion');
-const { destroyedError } = require('./errors');
+const { cutOffErrors } = require('./errors');
 const { NativeHandle, NativeTcpHandle, STATES } = require('./native-handle');
 
 const { prototype: genuine } = net.Socket;
@@ -158,7 +158,8 @@ const native = {
   destroy(error) {
     // What a paused socket has read is delivered when it is destroyed.
     if (!this.destroyed && this.isPaused() && isNative(this)) {
-      if (this[kNative].transport.websocket !== null) giveBack(this, error || destroyedError());
+      if (this[kNative].transport.websocket !== null)
+        giveBack(this, error || cutOffErrors(null).others);
     }
     return genuine.destroy.call(this, error);
   },

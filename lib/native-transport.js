@@ -34,6 +34,7 @@ const { PendingWrites, ownCallback } = require('./pending-writes');
 const Queue = require('./queue');
 const { byteLengthOf } = require('./send-data');
 const { SendGate, isBlob } = require('./send-gate');
+const { DRAINS_SINGLE_WRITES, HIGH_WATER_MARK } = require('./stream-rules');
 const { currentTick } = require('./tick');
 const { keepByHand, leaveToReactor, sharesTopics } = require('./topics/membership');
 const Outside = require('./topics/outside');
@@ -68,9 +69,6 @@ const MASK_BIT = FLAG_MASK << 8;
 const ACK_BIT = FLAG_ACK << 8;
 const COMPRESS_BIT = FLAG_COMPRESS << 8;
 const WHOLE_BIT = FLAG_WHOLE << 8;
-
-// No socket of Node's waits for 'drain' below this.
-const MUCH = 16 * 1024;
 
 /**
  * A native connection, with or without a WebSocket on it.
@@ -285,7 +283,7 @@ class NativeTransport {
     if (this.gone) return;
     const { lane } = this;
     lane.command(word, this.slot, this.generation, lane.prepare(message));
-    if (message.data.length >= MUCH) this.largeIn = currentTick();
+    if (message.data.length >= HIGH_WATER_MARK) this.largeIn = currentTick();
     this._noteSent(message.data.length, message.data.length - message.surplus, false);
   }
 
@@ -308,9 +306,10 @@ class NativeTransport {
     }
     if (this.gone) return;
     const length = this.lane.write(word, this.slot, this.generation, data);
-    // COMPAT(ws 8.23): a client's bytes are one write with their header, which the kernel takes at once.
-    if (length >= MUCH && (!mask || compress || typeof data === 'string')) {
-      this.largeIn = currentTick();
+    if (length >= HIGH_WATER_MARK) {
+      // COMPAT(ws 8.23): a client's bytes are one write with their header, which the kernel takes at once.
+      const isSingle = mask && !compress && typeof data !== 'string';
+      if (!isSingle || DRAINS_SINGLE_WRITES) this.largeIn = currentTick();
     }
     const isText = typeof data === 'string' && !mask;
     this._noteSent(length, isText ? data.length : length, mask);
@@ -349,7 +348,9 @@ class NativeTransport {
     const bytes =
       list.length === 1 ? list[0] : Buffer.concat(list.map((part) => Buffer.from(part)));
     this.raw(bytes, callback);
-    if (list.length > 1 && bytes.length >= MUCH) this.largeIn = currentTick();
+    if (bytes.length >= HIGH_WATER_MARK && (list.length > 1 || DRAINS_SINGLE_WRITES)) {
+      this.largeIn = currentTick();
+    }
     if (this.watcher !== null) this.watcher.onSend();
   }
 
@@ -642,10 +643,10 @@ class NativeTransport {
    * So many acknowledged commands are lost, and all before them written.
    *
    * @param {Number} count
-   * @param {Error} error
+   * @param {?Error} cause What the socket is destroyed for
    */
-  onLost(count, error) {
-    if (this._writes !== null) this._writes.giveUp(count, error);
+  onLost(count, cause) {
+    if (this._writes !== null) this._writes.giveUp(count, cause);
   }
 
   /** Notices a peer that leaves before its upgrade request is decided. */

@@ -6,7 +6,7 @@
 const { AsyncResource } = require('async_hooks');
 const { Writable } = require('stream');
 
-const { CLOSED_WHILE_COMPRESSING, destroyedError } = require('./errors');
+const { CLOSED_WHILE_COMPRESSING, cutOffErrors } = require('./errors');
 const Queue = require('./queue');
 
 const kOwn = Symbol('kOwn');
@@ -100,9 +100,9 @@ class PendingWrites {
    * it may still be on its way.
    *
    * @param {Number} count How many will never be written
-   * @param {Error} error
+   * @param {?Error} cause As in `fail()`
    */
-  giveUp(count, error) {
+  giveUp(count, cause) {
     let written = this._queue.length - this._dropped - count;
     this._isOver = true;
     while (written > 0) {
@@ -111,7 +111,7 @@ class PendingWrites {
       written--;
       tellLater(write, success);
     }
-    this.fail(error);
+    this.fail(cause);
   }
 
   /**
@@ -120,14 +120,16 @@ class PendingWrites {
    * @param {?Error} cause What ended the connection, null if it was closed on purpose
    */
   fail(cause) {
-    let error = cause;
+    const { first, others } = cutOffErrors(cause);
+    let error = first;
     this._due = 0;
     while (this._queue.length > 0) {
       const write = this._take();
       if (write === DROPPED) continue;
       // COMPAT(ws 8.23): what waits for a compression, and what is behind it, has no other cause.
       if (write.isCompressing === true) error = new Error(CLOSED_WHILE_COMPRESSING);
-      tellLater(write, error || destroyedError());
+      tellLater(write, error);
+      if (error === first) error = others;
     }
   }
 

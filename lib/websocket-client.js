@@ -118,7 +118,8 @@ function place(url) {
 function splitUnix({ pathname, search }) {
   const full = pathname + search;
   const colon = full.indexOf(':');
-  if (colon === -1) return { socketPath: full, path: '/' };
+  // The request's path is "/" then.
+  if (colon === -1) return { socketPath: full, path: '' };
   return { socketPath: full.slice(0, colon), path: full.slice(colon + 1) };
 }
 

@@ -19,7 +19,8 @@ use Outcome::{Answered, Partial, Silent};
 
 /// As all generations see it.
 fn outcome(bytes: &[u8], size: usize) -> Outcome {
-    let outcome = outcome_with(Llhttp::V9_3, bytes, size);
+    let outcome = outcome_with(Llhttp::V6, bytes, size);
+    assert_eq!(outcome_with(Llhttp::V9_3, bytes, size), outcome);
     assert_eq!(outcome_with(Llhttp::V9_4, bytes, size), outcome);
     outcome
 }
@@ -57,6 +58,7 @@ fn status_codes(answers: &[u8]) -> Vec<u16> {
 }
 
 fn check(bytes: impl AsRef<[u8]>, expect: Outcome) {
+    check_with(Llhttp::V6, bytes.as_ref(), &expect);
     check_with(Llhttp::V9_3, bytes.as_ref(), &expect);
     check_with(Llhttp::V9_4, bytes.as_ref(), &expect);
 }
@@ -87,7 +89,8 @@ fn too_large() -> Outcome {
 }
 
 fn check_upgrade(bytes: &str) -> Head {
-    let head = check_upgrade_with(Llhttp::V9_3, bytes);
+    let head = check_upgrade_with(Llhttp::V6, bytes);
+    assert_eq!(check_upgrade_with(Llhttp::V9_3, bytes), head);
     assert_eq!(check_upgrade_with(Llhttp::V9_4, bytes), head);
     head
 }
@@ -148,7 +151,6 @@ fn upgrades_need_two_headers() {
 #[test]
 fn request_lines() {
     check("\r\n\n\r\rGET / HTTP/1.1\r\nHost: a\r\n\r\n", kept());
-    check("GET / HTTP/1.1\r\n\r\n", bad()); // no Host
     for line in [
         "GET  /  HTTP/1.1",
         "OPTIONS * HTTP/1.1",
@@ -464,6 +466,15 @@ fn headers_above_nodes_number_are_dropped_or_too_many() {
     let trailers = "a:\r\n".repeat(1_400);
     let chunked = post("Transfer-Encoding: chunked\r\n");
     check(format!("{chunked}0\r\n{trailers}\r\n"), kept());
+}
+
+#[test]
+fn a_host_is_asked_for_by_newer_nodes() {
+    let request = b"GET / HTTP/1.1\r\n\r\n";
+    check_with(Llhttp::V6, request, &kept());
+    check_with(Llhttp::V9_3, request, &bad());
+    check_with(Llhttp::V9_4, request, &bad());
+    check("GET / HTTP/1.0\r\n\r\n", closed());
 }
 
 #[test]

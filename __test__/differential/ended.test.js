@@ -81,8 +81,8 @@ function flood(websocket, peer) {
 
 // The reason is the peer's reset, which the reader or the writer meets first.
 const isOfPeer = (errors) =>
-  [...errors].every((text) => /^Error (ECONNRESET|EPIPE) (read|write) /.test(text)) &&
-  errors.size > 0;
+  [...errors].every((text) => /^Error (?:ECONNRESET|EPIPE|ECANCELED) (?:read|write) /.test(text)) &&
+  [...errors].some((text) => !text.includes('ECANCELED'));
 
 for (const [name, leave] of Object.entries({
   resets: (socket) => socket.resetAndDestroy(),

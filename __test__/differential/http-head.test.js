@@ -21,11 +21,17 @@ const LIMIT = http.maxHeaderSize;
 const TEN_MINUTES = 600000;
 
 // Node 18's parser takes line ends and blanks that newer ones refuse; it is not followed.
-const onNewerNodes = httpRules().llhttpMajor >= 9 ? describe : describe.skip;
+const LAX = httpRules().llhttpMajor < 9;
+const LAX_REASON = ' (skipped: the parser of Node 18 takes more)';
+const TAKEN_BEFORE = ['a path that is not ASCII', 'a blank before the colon', 'no name'];
 
-onNewerNodes('in process', () => {
-  test(
-    'mutated requests in every chunking come to the same',
+// COMPAT: Node reads it before what follows the upgrade.
+const READS_BODIES = parseInt(process.versions.node) >= 26;
+const BODY = 'a body that is announced';
+
+describe('in process', () => {
+  (LAX ? test.skip : test)(
+    `mutated requests in every chunking come to the same${LAX ? LAX_REASON : ''}`,
     async () => {
       const seed = 20261125;
       const args = [DRIVER, '--heads', String(HEADS), '--seed', String(seed)];
@@ -105,7 +111,9 @@ async function exchange(port, parts, until) {
  * @param {?String} until What ends an answer after which the server waits; null if it closes
  */
 function answers(title, parts, until = null) {
-  test(title, async () => {
+  let reason = LAX && TAKEN_BEFORE.includes(title) ? LAX_REASON : '';
+  if (READS_BODIES && title === BODY) reason = ' (skipped: Node 26 reads the body first)';
+  (reason === '' ? test : test.skip)(title + reason, async () => {
     const traces = {};
     for (const [name, WebSocket] of Object.entries(libraries)) {
       const trace = [];
@@ -253,12 +261,40 @@ describe('what follows an upgrade', () => {
 
   answers('a frame', good() + hello, 'echo hello');
   answers('a frame behind blank lines', `\r\n${good()}${hello}`, 'echo hello');
-  answers('a body that is announced', `${good('Content-Length: 3\r\n')}${hello}`, 'echo hello');
+  answers(BODY, `${good('Content-Length: 3\r\n')}${hello}`, 'echo hello');
   answers(
     'a frame behind a plain request',
     [plain(), good() + hello],
     /(?:\r\n\r\nUpgrade Required|echo hello)/
   );
+});
+
+describe('what follows the body of an upgrade, with a server of Node', () => {
+  test.each([
+    ['at once', ['abc', true]],
+    ['behind the answer', ['', false]]
+  ])('%s', async (title, [body, isTogether]) => {
+    const seen = {};
+    for (const [name, WebSocket] of Object.entries(libraries)) {
+      const { wss, port, close } = await serve(WebSocket, 'noServer');
+      const came = new Promise((resolve) => {
+        wss.on('connection', (websocket) => {
+          websocket.on('message', (data) => resolve(`message ${data}`));
+          websocket.on('error', (error) => resolve(`error ${error.code}`));
+        });
+      });
+      const socket = net.connect({ port, host: '127.0.0.1' });
+      const head = good('Content-Length: 3\r\n');
+      const rest = Buffer.concat([Buffer.from(isTogether ? '' : 'abc'), frame(0x81, 'hello')]);
+      socket.write(Buffer.concat([Buffer.from(head + body), isTogether ? rest : Buffer.alloc(0)]));
+      await once(socket, 'data');
+      if (!isTogether) socket.write(rest);
+      seen[name] = await came;
+      socket.destroy();
+      await close();
+    }
+    expect(seen.ferrows).toBe(seen.ws);
+  });
 });
 
 describe('ends', () => {

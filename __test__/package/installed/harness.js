@@ -25,6 +25,8 @@ const TOOLS = {
   pnpm: '12.21.0',
   typescript: '7.0.2',
   'typescript-5': 'npm:typescript@5.9.3',
+  // The newest that runs on Node 20.
+  vitest: '4.1.12',
   webpack: '5.112.2',
   yarn: '1.22.22'
 };

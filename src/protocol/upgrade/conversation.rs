@@ -8,7 +8,7 @@
 
 use super::head::Head;
 use super::response;
-use super::rules::Rules;
+use super::rules::{Llhttp, Rules};
 use super::scan::{Fault, Scan, Scanner};
 use super::words::{CONNECT, PRI};
 
@@ -24,6 +24,7 @@ use super::words::{CONNECT, PRI};
 #[derive(Clone, Debug)]
 pub struct Conversation {
     scanner: Scanner,
+    llhttp: Llhttp,
     has_answered: bool,
     /// Where in the bytes handled last the message began that is being read.
     began: Option<usize>,
@@ -64,6 +65,7 @@ impl Conversation {
     pub fn new(rules: Rules) -> Self {
         Self {
             scanner: Scanner::new(rules),
+            llhttp: rules.llhttp,
             has_answered: false,
             began: None,
         }
@@ -101,7 +103,7 @@ impl Conversation {
                 Scan::Head(head) if is_over => is_preface = head.method() == PRI,
                 Scan::Head(head) => {
                     is_preface = head.method() == PRI;
-                    is_over = !answer(&head, &date(), answers);
+                    is_over = !answer(&head, self.llhttp, &date(), answers);
                     first_answer.get_or_insert(answers.len());
                     self.has_answered = true;
                 }
@@ -155,10 +157,10 @@ fn hang_up(first_answer: Option<usize>, reason: &[u8], answers: &mut Vec<u8>) ->
 }
 
 /// Answers a plain request and tells whether the connection goes on.
-fn answer(head: &Head, date: &str, answers: &mut Vec<u8>) -> bool {
+fn answer(head: &Head, llhttp: Llhttp, date: &str, answers: &mut Vec<u8>) -> bool {
     let with_body = head.method() != b"HEAD";
     let is_current = head.version() == (1, 1);
-    if is_current && head.values(b"host").next().is_none() {
+    if is_current && llhttp.requires_host() && head.values(b"host").next().is_none() {
         answers.extend(response::missing_host(date, with_body));
         return false;
     }

@@ -20,7 +20,10 @@ pub struct Rules {
 /// A generation of Node's parser.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Llhttp {
-    /// Up to 9.3. Older ones than 9 take more; they are not followed.
+    /// Before 9, around which Node asks for no Host header. It takes more of a head than the next
+    /// one; that is not followed.
+    V6,
+    /// Up to 9.3.
     V9_3,
     /// From 9.4, with what the Nodes around it changed too.
     V9_4,
@@ -30,7 +33,9 @@ impl Llhttp {
     /// The generation of a version.
     #[must_use]
     pub fn of(major: u32, minor: u32) -> Self {
-        if (major, minor) < (9, 4) {
+        if major < 9 {
+            Self::V6
+        } else if (major, minor) < (9, 4) {
             Self::V9_3
         } else {
             Self::V9_4
@@ -40,20 +45,25 @@ impl Llhttp {
     /// Whether a byte may stand between an option of Connection, or a length, and what ends it.
     pub(super) fn pads(self, byte: u8) -> bool {
         match self {
-            Self::V9_3 => byte == b' ',
+            Self::V6 | Self::V9_3 => byte == b' ',
             Self::V9_4 => is_blank(byte),
         }
     }
 
     /// Whether a Transfer-Encoding header may be empty.
     pub(super) fn takes_empty_coding(self) -> bool {
-        self == Self::V9_3
+        self != Self::V9_4
+    }
+
+    /// Whether a request of HTTP/1.1 must have a Host header.
+    pub(super) fn requires_host(self) -> bool {
+        self != Self::V6
     }
 
     /// Headers above which a head is too large; without a limit the rest is dropped.
     pub(super) fn max_headers(self) -> usize {
         match self {
-            Self::V9_3 => usize::MAX,
+            Self::V6 | Self::V9_3 => usize::MAX,
             Self::V9_4 => layout::MAX_PARSED,
         }
     }
