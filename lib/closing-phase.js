@@ -8,6 +8,8 @@
 
 'use strict';
 
+const { takeStores } = require('./bridge');
+
 const makePhase = () => ({ own: [], peers: [] });
 const isEmpty = ({ own, peers }) => own.length + peers.length === 0;
 
@@ -32,7 +34,12 @@ function atEndOfIteration(scope, isOwn, callback, ...args) {
 function runOne() {
   if (isEmpty(due)) [due, next] = [next, due];
   const { scope, callback, args } = due.own.pop() || due.peers.pop();
-  scope.runInAsyncScope(callback, null, ...args);
+  try {
+    scope.runInAsyncScope(callback, null, ...args);
+  } finally {
+    // Nothing follows on that connection.
+    takeStores();
+  }
 }
 
 module.exports = { atEndOfIteration };

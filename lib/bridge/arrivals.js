@@ -14,7 +14,7 @@ const { emptyBuffer } = require('../constants');
 const PreparedMessage = require('../topics/prepared-message');
 const { Arriving, LARGE } = require('./arriving');
 const layout = require('./layout');
-const rootScope = require('./root-scope');
+const { rootScope, takeStores } = require('./root-scope');
 
 const {
   COMMAND_RELEASE,
@@ -133,10 +133,7 @@ class Arrivals {
           runTicks();
           if (inRoot) inRoot = !HAS_FRAMES && executionAsyncId() !== 0;
         }
-        const scope = this._scopeAt(this._cursor);
-        // PERF: entering a scope within a callback that has another one costs half a microsecond.
-        if (inRoot && scope === rootScope) this._dispatchIn(scope);
-        else scope.runInAsyncScope(this._dispatchIn, this, scope);
+        this._dispatchNext(inRoot);
       }
       status[STATUS_DISPATCHING] = 0;
     } finally {
@@ -150,9 +147,19 @@ class Arrivals {
     return endpoint;
   }
 
-  _scopeAt(at) {
-    const endpoint = this._endpointAt(at);
-    return endpoint === null ? rootScope : endpoint.scope;
+  /** Handles what comes for one connection in a row. */
+  _dispatchNext(inRoot) {
+    const endpoint = this._endpointAt(this._cursor);
+    const scope = endpoint === null ? rootScope : endpoint.scope;
+    try {
+      // PERF: entering a scope within a callback that has another one costs half a microsecond.
+      if (inRoot && scope === rootScope) this._dispatchIn(scope);
+      else scope.runInAsyncScope(this._dispatchIn, this, scope);
+    } finally {
+      // COMPAT(ws 8.23): what a handler enters for good is in force for its connection only.
+      const own = takeStores();
+      if (own !== null && endpoint !== null) endpoint.scope = own;
+    }
   }
 
   // The events of one connection; another one may have had the slot before.

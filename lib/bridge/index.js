@@ -17,7 +17,7 @@ const { Hold, watchHolds } = require('./hold');
 const Hub = require('./hub');
 const Lane = require('./lane');
 const layout = require('./layout');
-const rootScope = require('./root-scope');
+const { rootScope, takeStores } = require('./root-scope');
 
 const { STATUS_IN_TURN } = layout;
 
@@ -375,6 +375,7 @@ module.exports = {
   layout,
   listen,
   rootScope,
+  takeStores,
   unlisten,
   vacate
 };
