@@ -202,7 +202,7 @@ mod tests {
         lane.slab().write_for_test(0, &[1; 32]);
         assert!(lane.has_unsubmitted());
         assert_eq!(run(&lane, &outbox, false), [1; 32]);
-        assert_eq!(run(&lane, &outbox, false), [], "nothing new");
+        assert_eq!(run(&lane, &outbox, false), b"", "nothing new");
         assert!(!lane.has_unsubmitted());
         lane.slab().write_for_test(32, &[2; 16]);
         assert!(lane.submit(&outbox), "somebody has to be told");

@@ -79,6 +79,6 @@ mod tests {
         assert_eq!(history.window(), &all[all.len() - 256..]);
         assert_eq!(history.bytes.len(), 256);
         history.clear();
-        assert_eq!(history.window(), []);
+        assert_eq!(history.window(), b"");
     }
 }
