@@ -24,7 +24,10 @@ function same(title, script) {
   });
 }
 
-const turn = () => new Promise((resolve) => setTimeout(resolve, 5));
+/** Waits for many more turns than anything here takes. */
+async function turn() {
+  for (let left = 100; left > 0; left--) await new Promise(setImmediate);
+}
 
 function note(receiver, trace) {
   receiver.on('message', (data, isBinary) => trace('message', data, isBinary));
