@@ -103,9 +103,10 @@ const actions = {
       contents.bytesAt(index * 1009, dice.below(80000))
     );
     for (const bytes of sent) peer.send(frame(BINARY, bytes));
+    let isSlow = true;
     const reading = setInterval(() => {
       peer.socket.resume();
-      setImmediate(() => peer.socket.pause());
+      setImmediate(() => isSlow && peer.socket.pause());
     }, 2);
     try {
       for (const bytes of sent) {
@@ -114,6 +115,7 @@ const actions = {
       }
     } finally {
       clearInterval(reading);
+      isSlow = false;
     }
     peer.socket.resume();
     peer.send(frame(0x88, Buffer.from([3, 232])));
