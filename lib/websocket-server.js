@@ -97,11 +97,18 @@ class WebSocketServer extends EventEmitter {
     const backbone = options.backbone == null ? null : readBackbone(options.backbone);
     this[kTopics] = Topics.of(options.hub, backbone !== null);
 
-    if (options.port != null) {
-      listen(this, options, callback);
-    } else if (options.server) {
-      this._server = options.server;
-      this._removeListeners = addListeners(this._server, listenersOf(this));
+    // Before anything listens: it throws where others have the topics carried differently.
+    if (backbone !== null) this[kTopics].carry(this, backbone);
+    try {
+      if (options.port != null) {
+        listen(this, options, callback);
+      } else if (options.server) {
+        this._server = options.server;
+        this._removeListeners = addListeners(this._server, listenersOf(this));
+      }
+    } catch (error) {
+      this[kTopics].stopCarrying(this);
+      throw error;
     }
 
     if (options.perMessageDeflate === true) options.perMessageDeflate = {};
@@ -122,7 +129,6 @@ class WebSocketServer extends EventEmitter {
       this.clients.delete(websocket);
       if (this._shouldEmitClose && this.clients.size === 0) process.nextTick(emitClose, this);
     };
-    if (backbone !== null) this[kTopics].carry(this, backbone);
   }
 
   /**

@@ -4,6 +4,7 @@
 
 const { WebSocketServer } = require('../..');
 const { readBackbone } = require('../../lib/backbone/options');
+const { run } = require('../support/children');
 
 const make = (backbone, rest) => new WebSocketServer({ noServer: true, backbone, ...rest });
 
@@ -116,4 +117,36 @@ test('a flush without a backbone is nothing, one that is closed fails', async ()
   const flushed = wss.flushBackbone();
   wss.close();
   await expect(flushed).rejects.toMatchObject({ code: 'FERROWS_ERR_BACKBONE_CLOSED' });
+});
+
+// In a process of its own: whatever is left over keeps it from ending.
+test('a server that cannot be made leaves nothing behind', async () => {
+  const script = `
+    const attempt = (options) => {
+      try {
+        const wss = new WebSocket.Server(options);
+        wss.on('backbone', () => {});
+        wss.close();
+        return 'made';
+      } catch (error) {
+        return error.code;
+      }
+    };
+    const backbone = 'redis://127.0.0.1:1';
+    const first = new WebSocket.Server({ noServer: true, hub: 'agreed', backbone });
+    first.on('backbone', () => {});
+    // Others have the topics carried differently.
+    const other = { hub: 'agreed', backbone: 'redis://127.0.0.1:2' };
+    const different = attempt({ port: 0, host: '127.0.0.1', ...other });
+    first.close();
+    // It cannot listen.
+    const unusable = attempt({ port: 65536, hub: 'free', backbone });
+    const next = attempt({ noServer: true, ...other, hub: 'free' });
+    console.log(different, unusable, next);`;
+  const { code, out, err } = await run(script).ended;
+  expect({ code, out }).toEqual({
+    code: 0,
+    out: 'ERR_INVALID_ARG_VALUE ERR_SOCKET_BAD_PORT made\n'
+  });
+  expect(err).toBe('');
 });
