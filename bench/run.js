@@ -43,7 +43,8 @@ function conditionsOf(options) {
     masking: masks === 'true' ? "Node's websocketMask" : 'bufferutil where installed',
     cpus: cpus.allowed().length,
     repeat: options.repeat,
-    seconds: options.seconds
+    seconds: options.seconds,
+    warmup: options.warmup
   };
 }
 

@@ -54,7 +54,7 @@ function table(rows) {
  * @return {String} Markdown
  */
 function section({ conditions, scenarios }) {
-  const { cpus, masking, node, repeat, seconds, ws } = conditions;
+  const { cpus, masking, node, repeat, seconds, warmup, ws } = conditions;
   const runs =
     repeat === 1
       ? `one run of ${seconds} s`
@@ -79,7 +79,7 @@ function section({ conditions, scenarios }) {
     'Echo of 64-byte messages unless said otherwise, over loopback, `FERROWS_IO=auto`, with Node ' +
       `${node} and ws ${ws}, which masks with ${masking}.`,
     `${cpus} CPUs, which the load generator shares; ${runs} ` +
-      `(\`npm run bench -- --repeat ${repeat} --seconds ${seconds}\`).`,
+      `(\`npm run bench -- --repeat ${repeat} --seconds ${seconds} --warmup ${warmup}\`).`,
     ...memory,
     '',
     '![Messages a second of ferrows as a multiple of those of ws, by scenario](docs/benchmarks.svg)',

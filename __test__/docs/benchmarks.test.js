@@ -46,7 +46,8 @@ const conditions = {
   masking: 'bufferutil where installed',
   cpus: 3,
   repeat: 5,
-  seconds: 7
+  seconds: 7,
+  warmup: 2
 };
 const measured = (perSecond, allMicros, p99) => ({ perSecond, allMicros, p99 });
 const made = {
@@ -105,7 +106,7 @@ describe('the table', () => {
       'Node 20.1.2',
       'ws 8.23.4',
       '3 CPUs',
-      '--repeat 5 --seconds 7`',
+      '--repeat 5 --seconds 7 --warmup 2`',
       'A client takes 15.1 KiB, with ws 10.0 KiB.'
     ]) {
       expect(text).toContain(part);
