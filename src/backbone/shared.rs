@@ -1,7 +1,8 @@
 //! What the JavaScript threads and the task of a backbone share.
 //!
 //! Owns: [`Shared`]: its locks, its counters, who is told what. Runs on: any.
-//! INVARIANT: a lock is held for as long as it takes to queue, and only one at a time.
+//! INVARIANT: a lock is held for as long as it takes to queue. Those of a hub may be held when one of
+//! these is taken, `listeners` when one of a `News` is, `wants` when `outgoing` is: never the reverse.
 
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
