@@ -578,6 +578,141 @@ declare namespace WebSocket {
     terminated: number;
   }
 
+  /** What `metrics()` returns. Everything counts from the server's beginning, or is as it is now. */
+  interface Metrics {
+    /** Its connections. */
+    connections: ConnectionMetrics;
+    /** What came from peers. */
+    received: TrafficMetrics;
+    /** What was given to sockets, published or not. */
+    sent: TrafficMetrics;
+    /** Messages that a policy for slow peers dropped, of those that were sent and published. */
+    dropped: DropMetrics;
+    /** What waits for peers now. */
+    backpressure: BackpressureMetrics;
+    /** Its topics. */
+    topics: TopicMetrics;
+    /** The backbone that it has a part in, or null. */
+    backbone: BackboneMetrics | null;
+    /** What all servers and clients of this thread share. */
+    thread: ThreadMetrics;
+  }
+
+  interface ConnectionMetrics {
+    /** How many are open. */
+    current: number;
+    /** How many upgrades were accepted. */
+    accepted: number;
+    /** How many connections have ended. */
+    closed: number;
+    /** How many upgrades were refused, by reason. */
+    refused: Record<
+      'closed' | 'draining' | 'handshake' | 'limit' | 'path' | 'verification',
+      number
+    >;
+  }
+
+  interface TrafficMetrics {
+    /** Whole messages. */
+    messages: number;
+    /** Bytes of their payloads, uncompressed. */
+    bytes: number;
+    /** Pings. */
+    pings: number;
+    /** Pongs. */
+    pongs: number;
+  }
+
+  interface DropMetrics {
+    /** How many messages. */
+    messages: number;
+    /** Bytes of their payloads. */
+    bytes: number;
+    /** The same by policy. */
+    policies: Record<
+      'drop-newest' | 'drop-oldest' | 'latest' | 'close',
+      { messages: number; bytes: number }
+    >;
+  }
+
+  interface BackpressureMetrics {
+    /** How many connections have had 'backpressure' and not 'drain' yet. */
+    connections: number;
+    /** The sum of `bufferedAmount`. */
+    bytes: number;
+  }
+
+  interface TopicMetrics {
+    /** How many topics somebody of this thread is subscribed to, of the server or its hub. */
+    current: number;
+    /** How many subscriptions the server's WebSockets have. */
+    subscriptions: number;
+    /** How often the server or its WebSockets have published. */
+    publishes: number;
+    /** The sum of what these calls returned. */
+    matched: number;
+    /** How many published messages were given to the sockets of the server's WebSockets. */
+    delivered: number;
+  }
+
+  interface BackboneMetrics {
+    /** How the engine is connected. */
+    state: 'connecting' | 'connected' | 'lost' | 'closed';
+    /** How often it was connected again. */
+    reconnects: number;
+    /** Seconds that the engine took for its last answer. */
+    lag: number;
+    /** How many topics are wanted of it. */
+    topics: number;
+    /** Messages that it has taken. */
+    sent: number;
+    /** Their bytes, headers included. */
+    sentBytes: number;
+    /** Messages that came from it. */
+    received: number;
+    /** Their bytes. */
+    receivedBytes: number;
+    /** Messages that the queue to it had no room for. */
+    dropped: number;
+    /** Their bytes. */
+    droppedBytes: number;
+    /** How often messages may have been missed. */
+    gaps: number;
+    /** Messages on our channels that are not ours. */
+    foreign: number;
+    /** Messages in the queue. */
+    waiting: number;
+    /** Their bytes. */
+    waitingBytes: number;
+  }
+
+  interface ThreadMetrics {
+    /** Bytes that wait for JavaScript, and above how many nothing more is read. */
+    inbound: { bytes: number; limit: number };
+    /** Its reactors; none before the first use, and where there are none. */
+    reactors: ReactorMetrics[];
+  }
+
+  interface ReactorMetrics {
+    /** Who turns it. */
+    driver: 'inline' | 'worker';
+    /** How often that has changed. */
+    handOvers: number;
+    /** Its turns on the thread of JavaScript, and on workers. */
+    turns: { inline: TurnMetrics; worker: TurnMetrics };
+  }
+
+  interface TurnMetrics {
+    /** How many there were. */
+    count: number;
+    /** How long they took together. */
+    seconds: number;
+    /** How long the longest one took, in seconds. */
+    longest: number;
+    /** How many took at most so many seconds; the last entry is about all. */
+    histogram: { upTo: number; count: number }[];
+  }
+
   interface AddressInfo {
     /** The address. */
     address: string;
@@ -683,6 +818,15 @@ declare namespace WebSocket {
      * promise of the first one.
      */
     drain(options?: DrainOptions): Promise<DrainResult>;
+    /** What the server has done so far, and what it is at. */
+    metrics(): Metrics;
+    /** The metrics of one server, or of several by name, in Prometheus's text format. */
+    static metricsText(servers: Server<any, any> | Record<string, Server<any, any>>): string;
+    /** Has a registry of prom-client show them. */
+    static registerMetrics(
+      registry: { registerMetric(metric: any): void },
+      servers: Server<any, any> | Record<string, Server<any, any>>
+    ): void;
     /** Answers an upgrade request. */
     handleUpgrade(
       request: InstanceType<U>,

@@ -9,6 +9,7 @@
 
 const { OPCODES } = require('./constants');
 const { droppedError } = require('./errors');
+const { policies } = require('./policies');
 const { byteLengthOf } = require('./send-data');
 
 const { CLOSE, CONTINUATION } = OPCODES;
@@ -147,7 +148,7 @@ class Backlog {
       admits = this._makeRoom(bytes, topic);
     }
     if (!admits && this._current !== false) {
-      this._dropped.messages++;
+      this._count(1, 0);
       this._drop((each) => each.message === this._message, Infinity);
     }
     this._current = fin ? null : admits;
@@ -186,7 +187,7 @@ class Backlog {
     let last = this._message;
     this._waiting = this._waiting.filter((each) => {
       if (!concerns(each) || (free >= needed && each.message !== last)) return true;
-      if (each.message !== last) this._dropped.messages++;
+      if (each.message !== last) this._count(1, 0);
       last = each.message;
       free += each.bytes;
       this.bytes -= each.bytes;
@@ -197,11 +198,17 @@ class Backlog {
   }
 
   _note({ callback, length }) {
-    this._dropped.bytes += length;
+    this._count(0, length);
     if (callback !== undefined) process.nextTick(callback, droppedError());
     if (this._reporting) return;
     this._reporting = true;
     process.nextTick(report, this);
+  }
+
+  _count(messages, bytes) {
+    this._dropped.messages += messages;
+    this._dropped.bytes += bytes;
+    this._transport.countDropped(policies[this._policy], messages, bytes);
   }
 
   /** The socket is gone: callbacks of what waits get an error. */

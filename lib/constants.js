@@ -31,6 +31,7 @@ module.exports = {
   kOpen: Symbol('kOpen'),
   kOptions: Symbol('kOptions'),
   kOutside: Symbol('kOutside'),
+  kPressed: Symbol('kPressed'),
   kRelease: Symbol('kRelease'),
   kSetSocket: Symbol('kSetSocket'),
   kServer: Symbol('kServer'),

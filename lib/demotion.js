@@ -128,7 +128,9 @@ function inherit(transport, socket, parts) {
   const heir = new DemotedTransport(socket, websocket, codec, isInflating);
   heir.sender.continueMessage(isWithinMessage, isCompressing);
   for (const { opcode, payload, compress } of waiting) {
-    heir.publish(new PreparedMessage(opcode, payload, compress));
+    const message = new PreparedMessage(opcode, payload, compress);
+    message.topic = message;
+    heir.publish(message);
   }
   return heir;
 }

@@ -1,21 +1,22 @@
 // What a server wants of its connections beyond what ws knows: heartbeats and limits.
 //
 // Owns: reading and checking the options, which happens before a server starts; what
-// connections that stay with Node share. Those in a reactor get their part through
+// connections that stay with Node share; what is counted. Those in a reactor get their part through
 // settings.js. Used by websocket-server.js and the transports. Runs on: js.
 // Tests: __test__/operations.
 
 'use strict';
 
+const Counts = require('./metrics/counts');
 const HeldReceivers = require('./held-receivers');
 const Heartbeats = require('./heartbeats');
 const Throttle = require('./throttle');
 const { checkChoice, checkInteger, checkObject, invalidValue } = require('./option-checks');
+const { policies } = require('./policies');
 
 // As engine.io's; below the 60 s after which common proxies cut silent connections.
 const HEARTBEAT_INTERVAL = 25000;
 const HEARTBEAT_TIMEOUT = 20000;
-const POLICIES = ['buffer', 'drop-newest', 'drop-oldest', 'latest', 'close'];
 // Counts and milliseconds: what a timer takes.
 const MOST = 2 ** 31 - 1;
 
@@ -35,6 +36,8 @@ class Limits {
     this.inboundLimit = readInboundLimit(options.inboundLimit);
     /** @type {?{limit: Number, policy: String}} How much may wait for a peer, what becomes of more */
     this.backpressure = readBackpressure(options);
+    /** What its connections do. */
+    this.counts = new Counts();
     this._heartbeats = null;
     this._held = null;
   }
@@ -97,7 +100,7 @@ function readInboundLimit(given) {
 function readBackpressure({ maxBackpressure, onBackpressure }) {
   const policy = isOff(onBackpressure)
     ? 'buffer'
-    : checkChoice('onBackpressure', onBackpressure, POLICIES);
+    : checkChoice('onBackpressure', onBackpressure, Object.keys(policies));
   if (!isOff(maxBackpressure)) {
     return { limit: checkInteger('maxBackpressure', maxBackpressure, 1, 2 ** 32 - 1), policy };
   }

@@ -1,7 +1,7 @@
-// Whether a port may be listened on natively.
+// How a server listens: natively, or on a server of Node's.
 //
-// Owns: what of the options, the process and Node's HTTP module speaks against it. Called
-// by websocket-server.js. Runs on: js. Tests: __test__/differential/http-server.test.js.
+// Owns: what of the options, the process and Node's HTTP module speaks against the former,
+// what the latter is told. Called by websocket-server.js. Runs on: js. Tests: __test__/differential/http-server.test.js.
 
 'use strict';
 
@@ -43,4 +43,27 @@ function isWatched() {
   );
 }
 
-module.exports = { suitsListener };
+/** COMPAT(ws 8.23): the callback is a listener of the HTTP server's, which `this` is, if it looks. */
+function callListening(wss, callback) {
+  const looks = Object.hasOwn(callback, 'prototype') && /\bthis\b|\beval\b/.test(callback);
+  callback.call(looks ? wss._server : undefined);
+}
+
+/** Answers what is no upgrade. */
+function requireUpgrade(request, response) {
+  const body = http.STATUS_CODES[426];
+  response.writeHead(426, { 'Content-Length': body.length, 'Content-Type': 'text/plain' });
+  response.end(body);
+}
+
+/** @return {Function} Takes them away again */
+function addListeners(emitter, listeners) {
+  for (const [event, listener] of Object.entries(listeners)) emitter.on(event, listener);
+  return () => {
+    for (const [event, listener] of Object.entries(listeners)) {
+      emitter.removeListener(event, listener);
+    }
+  };
+}
+
+module.exports = { addListeners, callListening, requireUpgrade, suitsListener };

@@ -5,14 +5,11 @@
 const { layout } = require('./bridge');
 const { compressionSettings } = require('./compression');
 const { PERMESSAGE_DEFLATE, kLimits } = require('./constants');
+const { policies } = require('./policies');
 
 const {
   COMPRESSION_PASS_ON,
-  POLICY_BUFFER,
-  POLICY_CLOSE,
-  POLICY_DROP_NEWEST,
-  POLICY_DROP_OLDEST,
-  POLICY_LATEST,
+  SETTINGS_ACCOUNT,
   SETTINGS_CLIENT,
   SETTINGS_COMPRESSION,
   SETTINGS_FLAGS,
@@ -30,14 +27,6 @@ const {
   SETTINGS_THRESHOLD,
   SETTINGS_WORDS
 } = layout;
-
-const policies = {
-  buffer: POLICY_BUFFER,
-  'drop-newest': POLICY_DROP_NEWEST,
-  'drop-oldest': POLICY_DROP_OLDEST,
-  latest: POLICY_LATEST,
-  close: POLICY_CLOSE
-};
 
 /**
  * The settings for a connection on a worker. Limits are coerced to 32 bits as ws does it; what is
@@ -87,7 +76,8 @@ function decoderSettings(options, isServer) {
 }
 
 /** What a server wants of its connections beyond what ws knows. */
-function addLimits(words, { backpressure, heartbeat, inboundLimit }) {
+function addLimits(words, { backpressure, counts, heartbeat, inboundLimit }) {
+  words[SETTINGS_ACCOUNT] = counts.account;
   if (backpressure !== null) {
     words[SETTINGS_MAX_BACKPRESSURE] = backpressure.limit;
     words[SETTINGS_FLAGS] |= policies[backpressure.policy] << SETTINGS_POLICY_SHIFT;

@@ -28,10 +28,13 @@ const {
   kWebSocket
 } = require('./constants');
 const Backlog = require('./backlog');
+const Counts = require('./metrics/counts');
 const Receiver = require('./receiver');
 const { destroyedError } = require('./errors');
 const Sender = require('./sender');
 
+// Of connections that are no server's.
+const NOBODY = new Counts();
 // Milliseconds until it is looked whether somebody else's bytes are written.
 const LOOK_AGAIN = 10;
 // Reasons to hold a receiver.
@@ -53,6 +56,7 @@ class StreamTransport {
     this.touched = false;
     this._head = head;
     this._limits = null;
+    this._counts = NOBODY;
     this._throttle = null;
     this._backlog = null;
     this._awaitsRoom = false;
@@ -78,6 +82,7 @@ class StreamTransport {
     receiver.binaryType = websocket.binaryType;
     if (websocket._isServer) this._limits = websocket[kOptions][kLimits] || null;
     if (this._limits !== null) {
+      this._counts = this._limits.counts;
       this._limits.watch(this);
       this._throttle = this._limits.makeThrottle();
       const { backpressure } = this._limits;
@@ -85,13 +90,19 @@ class StreamTransport {
     }
 
     receiver.on('message', (data, isBinary) => {
-      if (this._admits()) websocket.emit('message', data, isBinary);
+      if (!this._admits()) return;
+      this._counts.onMessage(data);
+      websocket.emit('message', data, isBinary);
     });
     receiver.on('ping', (data) => {
-      if (this._admits()) websocket[kOnPing](data);
+      if (!this._admits()) return;
+      this._counts.onPing();
+      websocket[kOnPing](data);
     });
     receiver.on('pong', (data) => {
-      if (this._admits()) websocket[kOnPong](data);
+      if (!this._admits()) return;
+      this._counts.onPong();
+      websocket[kOnPong](data);
     });
     receiver.on('conclude', (code, reason) => {
       this._stopListening();
@@ -276,10 +287,12 @@ class StreamTransport {
   }
 
   writeNow(opcode, data, fin, mask, callback, compress) {
+    this._counts.onFrame(opcode, data, fin);
     this.sender.writeFrame(opcode, data, fin, mask, callback, compress);
   }
 
   postNow(message, callback) {
+    this._counts.onPrepared(message);
     this.sender.publish(message, callback);
   }
 
@@ -307,6 +320,11 @@ class StreamTransport {
   /** Called by the backlog: more waits than may, or much less again. */
   onPressure(on) {
     process.nextTick(tellPressure, this.websocket, on);
+  }
+
+  /** Called by the backlog: messages are dropped, or a frame of one that is counted. */
+  countDropped(policy, messages, bytes) {
+    this._counts.onDropped(policy, messages, bytes);
   }
 
   /** Called by the backlog: messages were dropped. */

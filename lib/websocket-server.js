@@ -32,7 +32,9 @@ const {
   kTopics
 } = require('./constants');
 const { Drain, readDrain } = require('./drain');
-const { suitsListener } = require('./port');
+const metricsOf = require('./metrics');
+const { metricsText, registerMetrics } = require('./metrics/prometheus');
+const { addListeners, callListening, requireUpgrade, suitsListener } = require('./port');
 const { socketOptions } = require('./settings');
 const Topics = require('./topics/registry');
 const { forced } = require('./transports');
@@ -40,7 +42,6 @@ const { NativeTarget, targetOf } = require('./upgrade-target');
 
 const KEY = /^[+/0-9A-Za-z]{22}==$/;
 const [RUNNING, CLOSING, CLOSED] = [0, 1, 2];
-const { hasOwnProperty } = Object.prototype;
 const { close, terminate } = WebSocket.prototype;
 
 // The names with an underscore are ws's. What else there is has no name that a user could hit.
@@ -122,7 +123,7 @@ class WebSocketServer extends EventEmitter {
     this[kConnections] = new Set();
     this[kDrain] = null;
     this[kForget] = (websocket) => {
-      this[kConnections].delete(websocket);
+      if (this[kConnections].delete(websocket)) countsOf(this).closed++;
       if (this[kDrain] !== null) this[kDrain].onClosed(websocket);
       letGo(this);
       if (!this.clients) return;
@@ -213,6 +214,38 @@ class WebSocketServer extends EventEmitter {
   }
 
   /**
+   * What the server has done so far, and what it is at.
+   *
+   * @return {Object} See `Metrics` in index.d.ts
+   */
+  metrics() {
+    return metricsOf(this, this[kConnections]);
+  }
+
+  /**
+   * The metrics of servers for Prometheus.
+   *
+   * @param {(WebSocketServer|Object<String, WebSocketServer>)} servers One, or several by the names that
+   *     their label `server` gives
+   * @return {String} In the text exposition format 0.0.4
+   * @throws {TypeError} On something else
+   */
+  static metricsText(servers) {
+    return metricsText(servers);
+  }
+
+  /**
+   * Has a registry of prom-client show them.
+   *
+   * @param {{registerMetric: Function}} registry
+   * @param {(WebSocketServer|Object<String, WebSocketServer>)} servers As above
+   * @throws {TypeError} On something else
+   */
+  static registerMetrics(registry, servers) {
+    registerMetrics(registry, servers);
+  }
+
+  /**
    * Whether this server answers a request, by its path.
    *
    * @param {http.IncomingMessage} request
@@ -271,7 +304,7 @@ class WebSocketServer extends EventEmitter {
    * @throws {TypeError} On data that cannot be sent
    */
   publish(topic, data, options) {
-    return this[kTopics].publish(topic, data, options);
+    return this[kTopics].publish(this, topic, data, options);
   }
 
   /**
@@ -380,32 +413,15 @@ function listen(wss, options, callback) {
   listener.listen();
 }
 
-/** COMPAT(ws 8.23): the callback is a listener of the HTTP server's, which `this` is, if it looks. */
-function callListening(wss, callback) {
-  const looks = hasOwnProperty.call(callback, 'prototype') && /\bthis\b|\beval\b/.test(callback);
-  callback.call(looks ? wss._server : undefined);
-}
-
-/** Answers what is no upgrade. */
-function requireUpgrade(request, response) {
-  const body = http.STATUS_CODES[426];
-  response.writeHead(426, { 'Content-Length': body.length, 'Content-Type': 'text/plain' });
-  response.end(body);
-}
-
-function addListeners(emitter, listeners) {
-  for (const [event, listener] of Object.entries(listeners)) emitter.on(event, listener);
-  return () => {
-    for (const [event, listener] of Object.entries(listeners)) {
-      emitter.removeListener(event, listener);
-    }
-  };
-}
-
 /** Nothing is carried for a server that has closed and whose connections have, too. */
 function letGo(wss) {
   if (wss._state === RUNNING || wss[kConnections].size > 0) return;
   wss[kTopics].stopCarrying(wss);
+  countsOf(wss).giveUpAccount();
+}
+
+function countsOf(wss) {
+  return wss.options[kLimits].counts;
 }
 
 function emitClose(wss) {
@@ -434,7 +450,7 @@ function negotiate(wss, request, target, accept) {
     const supported = { 'Sec-WebSocket-Version': '13, 8' };
     return refuse(400, 'Missing or invalid Sec-WebSocket-Version header', supported);
   }
-  if (!wss.shouldHandle(request)) return target.refuse(400);
+  if (!wss.shouldHandle(request)) return refuseFor(wss, 'path', target, 400);
   if (refuseForNow(wss, target)) return;
 
   let protocols = new Set();
@@ -464,12 +480,12 @@ function negotiate(wss, request, target, accept) {
   if (verifyClient.length === 2) {
     wss.options.verifyClient(info, (verified, code, message, extra) => {
       if (verified) accept(extensions, protocols, key);
-      else target.refuse(code || 401, message, extra);
+      else refuseFor(wss, 'verification', target, code || 401, message, extra);
     });
   } else if (wss.options.verifyClient(info)) {
     accept(extensions, protocols, key);
   } else {
-    target.refuse(401);
+    refuseFor(wss, 'verification', target, 401);
   }
 }
 
@@ -492,19 +508,26 @@ function acceptExtensions({ maxPayload, perMessageDeflate }, header, target) {
 function refuseForNow(wss, target) {
   const { [kConnections]: connections, [kDrain]: drain } = wss;
   if (drain !== null) {
-    target.refuse(503, undefined, { 'Retry-After': drain.retryAfter });
+    refuseFor(wss, 'draining', target, 503, undefined, { 'Retry-After': drain.retryAfter });
     return true;
   }
   if (connections.size < wss.options[kLimits].maxConnections) return false;
-  target.refuse(503);
+  refuseFor(wss, 'limit', target, 503);
   return true;
+}
+
+/** Refuses an upgrade; the reason is for the metrics. */
+function refuseFor(wss, reason, target, code, message, extra) {
+  countsOf(wss).refused[reason]++;
+  target.refuse(code, message, extra);
 }
 
 function refuseClient(wss, request, target, code, message, extra) {
   if (wss.listenerCount('wsClientError') === 0) {
-    target.refuse(code, message, extra);
+    refuseFor(wss, 'handshake', target, code, message, extra);
     return;
   }
+  countsOf(wss).refused.handshake++;
   const error = new Error(message);
   Error.captureStackTrace(error, refuseClient);
   wss.emit('wsClientError', error, target.socket, request);
@@ -522,7 +545,7 @@ function complete(wss, extensions, key, protocols, request, target, callback) {
     );
   }
   if (wss._state > RUNNING) {
-    target.refuse(503);
+    refuseFor(wss, 'closed', target, 503);
     return;
   }
   if (refuseForNow(wss, target)) return;
@@ -560,6 +583,7 @@ function complete(wss, extensions, key, protocols, request, target, callback) {
     websocket.setSocket(target.socket, target.head, socketOptions(wss.options));
   }
   wss[kConnections].add(websocket);
+  countsOf(wss).accepted++;
   websocket[kRelease] = wss[kForget];
   if (wss.clients) wss.clients.add(websocket);
   callback(websocket, request);

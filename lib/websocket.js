@@ -38,6 +38,7 @@ const {
   kOpen,
   kOptions,
   kOutside,
+  kPressed,
   kRelease,
   kSetSocket,
   kServer,
@@ -71,7 +72,6 @@ const { hasOwnProperty } = Object.prototype;
 // The names with an underscore are ws's. What else there is has no name that a user could hit.
 const kCloseQueued = Symbol('kCloseQueued');
 const kFragmenting = Symbol('kFragmenting');
-const kPressed = Symbol('kPressed');
 const kScope = Symbol('kScope');
 
 class WebSocket extends EventEmitter {
@@ -434,7 +434,8 @@ class WebSocket extends EventEmitter {
    * @throws {TypeError} On data that cannot be sent
    */
   publish(topic, data, options) {
-    return topicsFor(this).publish(topic, data, options, this);
+    const topics = topicsFor(this);
+    return topics.publish(this[kServer], topic, data, options, this);
   }
 
   /** Tells that the connection is over. */

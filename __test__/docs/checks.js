@@ -491,10 +491,31 @@ const CHECKS = {
       client.send('12345');
       let text;
       do ({ text } = await get(port, '/metrics'));
-      while (!/^websocket_received_bytes_total 5$/m.test(text));
-      assert.match(text, /^websocket_connections 1$/m);
-      assert.match(text, /^websocket_buffered_bytes \d+$/m);
-      assert.match(text, /^nodejs_event_loop_delay_seconds\{quantile="0.99"\} [\d.e-]+$/m);
+      while (!/^ferrows_received_bytes_total 5$/m.test(text));
+      assert.match(text, /^ferrows_connections 1$/m);
+      assert.match(text, /^ferrows_turn_seconds_bucket\{.*le="\+Inf"\} \d+$/m);
+      client.close();
+    }
+  },
+
+  'metrics-object': {
+    async check({ port }) {
+      const client = await connect(port).opened;
+      client.send('12345');
+      const { connections, received, topics } = JSON.parse(String(await client.next()));
+      assert.strictEqual(connections.current, 1);
+      assert.deepStrictEqual([received.messages, received.bytes], [1, 5]);
+      assert.strictEqual(topics.subscriptions, 1);
+      client.close();
+    }
+  },
+
+  'prom-client': {
+    async check({ port }) {
+      const client = await connect(port).opened;
+      const { text } = await get(port, '/metrics');
+      assert.match(text, /^ferrows_connections\{server="chat"\} 1$/m);
+      assert.match(text, /^process_cpu_seconds_total [\d.]+$/m);
       client.close();
     }
   }

@@ -275,6 +275,33 @@ function carriedBytes(lane, slot, generation) {
 }
 
 /**
+ * What the connections of a server have done, with all that was sent.
+ *
+ * @param {Number} account The server's
+ * @param {Boolean} ends Nothing more is counted in it
+ * @return {Number[]} By the constants `TALLY_…`
+ */
+function tally(account, ends) {
+  const sum = new Array(layout.TALLY_NUMBERS).fill(0);
+  for (const lane of lanes) {
+    const { numbers, outcome } = native.tally(lane.index, account, ends);
+    lane.after(outcome);
+    numbers.forEach((count, at) => (sum[at] += count));
+  }
+  return sum;
+}
+
+/** @return {{waiting: Number, limit: Number}} Bytes that wait for this thread, and how many may */
+function budget() {
+  return native === undefined ? { waiting: 0, limit: 0 } : native.budget();
+}
+
+/** @return {Object[]} What has become of each reactor, none before the first use */
+function activities() {
+  return lanes.map(({ index }) => ({ driver: native.driver(index), ...native.activity(index) }));
+}
+
+/**
  * The descriptor of a connection: the reactor's own.
  *
  * @param {Lane} lane
@@ -359,8 +386,10 @@ function handTo(driver) {
 module.exports = {
   Hold,
   acceptKey: binding.acceptKey,
+  activities,
   addresses,
   adopt,
+  budget,
   carriedBytes,
   chooseLane,
   currentTurn: () => turns,
@@ -376,6 +405,8 @@ module.exports = {
   listen,
   rootScope,
   takeStores,
+  tally,
+  turnBounds: binding.turnBounds,
   unlisten,
   vacate
 };

@@ -9,7 +9,7 @@
 
 const Backbone = require('../backbone');
 const { layout, lanes, openHub } = require('../bridge');
-const { OPCODES, kOutside, kServer, kSubscriptions, kTransport } = require('../constants');
+const { OPCODES, kLimits, kOutside, kServer, kSubscriptions, kTransport } = require('../constants');
 const { toShared } = require('../send-data');
 const membership = require('./membership');
 const { LONGEST_BYTES, LONGEST_CARRIED, checkName, coded } = require('./name');
@@ -110,6 +110,11 @@ class Topics {
     return this._hub === null ? [...this._byName.keys()] : this._hub.names;
   }
 
+  /** How many topics somebody of this thread is subscribed to. */
+  get size() {
+    return this._byName.size;
+  }
+
   /** Whether other threads may publish. */
   get isShared() {
     return this._hub !== null;
@@ -151,6 +156,7 @@ class Topics {
     const { [kTransport]: transport } = websocket;
     membership.add(websocket, topic);
     topic.count++;
+    countsOf(websocket[kServer]).subscriptions++;
     const lane = transport.join(topic.id);
     if (lane >= 0) topic.lanes |= 1 << lane;
     if (transport.passesByHand) membership.addByHand(topic, websocket);
@@ -196,23 +202,27 @@ class Topics {
   /**
    * Gives a message to everybody who is subscribed.
    *
+   * @param {WebSocketServer} server Whose it is
    * @param {String} name
    * @param {*} data As for `send()`, but no Blob
    * @param {Object} [options] `binary`, `compress`, `except`, `local`
    * @param {?WebSocket} [sender] Who does not get it
    * @return {Number} How many get it
    */
-  publish(name, data, options = NO_OPTIONS, sender = null) {
+  publish(server, name, data, options = NO_OPTIONS, sender = null) {
     const topic = this._find(name);
     const { binary, compress = true, except, local } = options === null ? NO_OPTIONS : options;
     const payload = toShared(data);
     const isBinary = binary === undefined ? typeof payload !== 'string' : Boolean(binary);
     const excluded = sender === null && except === undefined ? NOBODY : listOf(except, sender);
     const opcode = isBinary ? BINARY : TEXT;
-    const here =
+    let matched =
       topic === undefined ? 0 : this._publishHere(topic, opcode, payload, compress, excluded);
-    if (this._hub === null) return here;
-    return here + this._hub.publish(name, opcode, payload, Boolean(compress), Boolean(local));
+    if (this._hub !== null) {
+      matched += this._hub.publish(name, opcode, payload, Boolean(compress), Boolean(local));
+    }
+    countsOf(server).onPublished(matched);
+    return matched;
   }
 
   _publishHere(topic, opcode, payload, compress, excluded) {
@@ -276,6 +286,7 @@ class Topics {
   _drop(topic, websocket, single) {
     const { [kOutside]: outside, [kTransport]: transport } = websocket;
     topic.count--;
+    countsOf(websocket[kServer]).subscriptions--;
     let left = topic.count;
     // Before the command, for the same reason.
     if (this._hub !== null) {
@@ -307,6 +318,10 @@ class Topics {
       if (news.length > 0) process.nextTick(tell, this);
     }
   }
+}
+
+function countsOf(server) {
+  return server.options[kLimits].counts;
 }
 
 function tell(topics) {

@@ -25,6 +25,7 @@ use crate::doorbell;
 use crate::extract::{CarriedBytes, Extracted};
 use crate::headers::HttpRules;
 use crate::inline::Inline;
+use crate::metrics::{Activity, Budget, Tallied};
 
 /// Local and remote address of a connection.
 #[napi(object)]
@@ -464,6 +465,38 @@ impl Bridge {
             sent: counts.sent as f64,
             outcome,
         }))
+    }
+
+    /// What the connections of a server have done in a lane, with all that was written into the slab:
+    /// numbers in the order of the constants `TALLY_…`. With `ends` they begin anew.
+    #[napi]
+    pub fn tally(&self, lane: u32, account: u32, ends: bool) -> Result<Tallied> {
+        let (tally, turn) = self.seat(lane)?.tally(account, ends);
+        Ok(Tallied {
+            numbers: tally.numbers().iter().map(|count| *count as f64).collect(),
+            outcome: self.shared.after_asking(turn, true),
+        })
+    }
+
+    /// Who has turned the reactor of a lane, and how long that took.
+    #[napi]
+    pub fn activity(&self, lane: u32) -> Result<Activity> {
+        let activity = self.seat(lane)?.activity();
+        Ok(Activity {
+            hand_overs: activity.hand_overs as f64,
+            inline: activity.inline.into(),
+            worker: activity.worker.into(),
+        })
+    }
+
+    /// Bytes that wait for this thread, and how many may.
+    #[napi]
+    pub fn budget(&self) -> Budget {
+        let budget = &self.shared.fleet.environment().budget;
+        Budget {
+            waiting: budget.waiting() as f64,
+            limit: budget.limit() as f64,
+        }
     }
 
     /// The descriptor of a connection that is still there, -1 without one. The reactor's own.

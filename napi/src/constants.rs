@@ -3,7 +3,7 @@
 //! Runs on: js, at load time.
 
 use ferrows_core::bridge::layout::{
-    self, command, compression, event, flag, policy, settings, turn,
+    self, command, compression, event, flag, policy, settings, tally, turn,
 };
 use ferrows_core::protocol::Violation;
 use ferrows_core::protocol::upgrade::layout as head;
@@ -131,6 +131,18 @@ pub fn constants() -> Vec<Constant> {
         flag::COMPRESS => "FLAG_COMPRESS",
         flag::WHOLE => "FLAG_WHOLE",
         settings::WORDS => "SETTINGS_WORDS",
+        settings::ACCOUNT => "SETTINGS_ACCOUNT",
+        tally::NUMBERS => "TALLY_NUMBERS",
+        tally::RECEIVED => "TALLY_RECEIVED",
+        tally::RECEIVED_BYTES => "TALLY_RECEIVED_BYTES",
+        tally::PINGS_RECEIVED => "TALLY_PINGS_RECEIVED",
+        tally::PONGS_RECEIVED => "TALLY_PONGS_RECEIVED",
+        tally::SENT => "TALLY_SENT",
+        tally::SENT_BYTES => "TALLY_SENT_BYTES",
+        tally::PINGS_SENT => "TALLY_PINGS_SENT",
+        tally::PONGS_SENT => "TALLY_PONGS_SENT",
+        tally::DELIVERED => "TALLY_DELIVERED",
+        tally::DROPPED => "TALLY_DROPPED",
         settings::MAX_PAYLOAD => "SETTINGS_MAX_PAYLOAD",
         settings::MAX_FRAGMENTS => "SETTINGS_MAX_FRAGMENTS",
         settings::MAX_BUFFERED_CHUNKS => "SETTINGS_MAX_BUFFERED_CHUNKS",

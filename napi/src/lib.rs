@@ -20,4 +20,6 @@ mod identity;
 #[cfg(unix)]
 mod inline;
 #[cfg(unix)]
+mod metrics;
+#[cfg(unix)]
 mod uv;

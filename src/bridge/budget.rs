@@ -90,6 +90,12 @@ impl Budget {
         self.arriving.load(Ordering::SeqCst) >= self.limit
     }
 
+    /// Bytes that may wait.
+    #[must_use]
+    pub fn limit(&self) -> usize {
+        self.limit
+    }
+
     /// Bytes that wait.
     #[must_use]
     pub fn waiting(&self) -> usize {

@@ -188,7 +188,7 @@ pub mod flag {
 /// The settings words at the head of an ACCEPT payload and in an adoption.
 pub mod settings {
     /// Words in the block.
-    pub const WORDS: usize = 11;
+    pub const WORDS: usize = 12;
     /// Largest message in bytes, 0 for no limit.
     pub const MAX_PAYLOAD: usize = 0;
     /// Most fragments in a message, 0 for no limit.
@@ -211,6 +211,8 @@ pub mod settings {
     pub const INBOUND_BYTES: usize = 9;
     /// Bytes that may wait for the peer, 0 for no limit.
     pub const MAX_BACKPRESSURE: usize = 10;
+    /// Which server it is of, as far as counting goes; 0 for none.
+    pub const ACCOUNT: usize = 11;
     /// Flag: we are the client.
     pub const CLIENT: u32 = 1;
     /// Flag: text is not checked.
@@ -219,6 +221,32 @@ pub mod settings {
     pub const INBOUND_CLOSES: u32 = 4;
     /// Where in the flags the policy for slow peers is, one of [`super::policy`].
     pub const POLICY_SHIFT: u32 = 8;
+}
+
+/// What is counted for each server, by its place.
+pub mod tally {
+    /// How many numbers there are.
+    pub const NUMBERS: usize = DROPPED + 2 * super::policy::COUNT;
+    /// Messages that came.
+    pub const RECEIVED: usize = 0;
+    /// Bytes of their payloads.
+    pub const RECEIVED_BYTES: usize = 1;
+    /// Pings that came.
+    pub const PINGS_RECEIVED: usize = 2;
+    /// Pongs that came.
+    pub const PONGS_RECEIVED: usize = 3;
+    /// Messages that were given to sockets.
+    pub const SENT: usize = 4;
+    /// Bytes of their payloads.
+    pub const SENT_BYTES: usize = 5;
+    /// Pings that were.
+    pub const PINGS_SENT: usize = 6;
+    /// Pongs that were.
+    pub const PONGS_SENT: usize = 7;
+    /// Of the messages those that were published.
+    pub const DELIVERED: usize = 8;
+    /// Messages that each of the policies dropped, and bytes of their payloads, by turns.
+    pub const DROPPED: usize = 9;
 }
 
 /// What becomes of messages that exceed [`settings::MAX_BACKPRESSURE`].
@@ -233,6 +261,8 @@ pub mod policy {
     pub const LATEST: u32 = 3;
     /// They are dropped, and the connection is closed.
     pub const CLOSE: u32 = 4;
+    /// How many there are.
+    pub const COUNT: usize = 5;
 }
 
 /// The compression word of the settings: bits, then fields of four bits at these shifts.

@@ -20,6 +20,8 @@ pub struct Settings {
     pub inbound_limit: Option<InboundLimitOptions>,
     /// How much may wait for the peer, if there is a limit.
     pub backpressure: Option<BackpressureOptions>,
+    /// The number of its server, 0 without one.
+    pub account: u32,
 }
 
 /// How much may wait for a peer, and what becomes of more.
@@ -35,15 +37,15 @@ pub struct BackpressureOptions {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Policy {
     /// It waits, too.
-    Buffer,
+    Buffer = policy::BUFFER as isize,
     /// It is dropped.
-    DropNewest,
+    DropNewest = policy::DROP_NEWEST as isize,
     /// What waits longest is dropped for it.
-    DropOldest,
+    DropOldest = policy::DROP_OLDEST as isize,
     /// What waits of its topic is dropped for it, then what waits longest.
-    Latest,
+    Latest = policy::LATEST as isize,
     /// It is dropped, as are all that follow, and JavaScript closes the connection.
-    Close,
+    Close = policy::CLOSE as isize,
 }
 
 impl Policy {
@@ -128,6 +130,7 @@ impl Settings {
                 limit: words[settings::MAX_BACKPRESSURE].into(),
                 policy: Policy::from_flags(flags),
             }),
+            account: words[settings::ACCOUNT],
         }
     }
 }

@@ -30,6 +30,7 @@ pub mod policy;
 mod pool;
 mod seat;
 mod sentinel;
+mod turns;
 #[cfg_attr(all(test, models), path = "models/watched.rs")]
 mod watched;
 mod worker;
@@ -40,3 +41,4 @@ pub use hub::{Carried, Carrier, Membership, Message};
 pub use policy::Driver;
 pub use pool::Pool;
 pub use seat::{Incoming, Seat, Vacated};
+pub use turns::{Activity, TURN_BOUNDS, Turns};

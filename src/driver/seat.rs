@@ -12,6 +12,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use super::policy::Driver;
+use super::turns::{Activity, Turns};
 use crate::bridge::Settings;
 use crate::bridge::layout::Head;
 use crate::bridge::{
@@ -19,7 +20,8 @@ use crate::bridge::{
 };
 use crate::protocol::upgrade::Rules;
 use crate::reactor::{
-    Counts, Descriptor, Extract, Foreign, Guest, Limits, Reactor, Stream, System, Turn, Waker,
+    Counts, Descriptor, Extract, Foreign, Guest, Limits, Reactor, Stream, System, Tally, Turn,
+    Waker,
 };
 use crate::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, AtomicUsize, Ordering};
 use crate::sync::parking_lot::Mutex;
@@ -66,6 +68,8 @@ pub struct Seat {
     gathered: AtomicUsize,
     /// Commands that were run.
     ran: AtomicU64,
+    /// How often who drives has changed.
+    hand_overs: AtomicU64,
     /// Nanoseconds that turning took, whoever did it.
     spent: AtomicU64,
     /// A copy of [`Held::driver`], to be read without the lock.
@@ -80,6 +84,9 @@ struct Held {
     reactor: Reactor<System>,
     driver: Driver,
     closed: bool,
+    /// Turns on the JavaScript thread, and on others.
+    inline: Turns,
+    worker: Turns,
 }
 
 impl Seat {
@@ -101,11 +108,14 @@ impl Seat {
                 reactor,
                 driver,
                 closed: false,
+                inline: Turns::default(),
+                worker: Turns::default(),
             }),
             waker,
             read_again: AtomicBool::new(false),
             gathered: AtomicUsize::new(0),
             ran: AtomicU64::new(0),
+            hand_overs: AtomicU64::new(0),
             spent: AtomicU64::new(0),
             driver: AtomicU8::new(driver as u8),
             called: Notify::new(),
@@ -184,6 +194,9 @@ impl Seat {
     /// worker.
     pub fn hand_to(&self, driver: Driver) {
         let mut held = self.held.lock();
+        if held.driver != driver {
+            self.hand_overs.fetch_add(1, Ordering::Relaxed);
+        }
         held.driver = driver;
         self.driver.store(driver as u8, Ordering::Release);
         drop(held);
@@ -381,6 +394,27 @@ impl Seat {
         }
     }
 
+    /// JavaScript side: what the connections of a server have done, with all that was commanded;
+    /// with `ends` it is counted anew from here on.
+    pub fn tally(&self, account: u32, ends: bool) -> (Tally, Turn) {
+        let mut held = self.held.lock();
+        let mut tally = Tally::default();
+        let turn = self.at_once(&mut held, |reactor| tally = reactor.tally(account, ends));
+        (tally, turn)
+    }
+
+    /// JavaScript side: who has turned the reactor, and how long that took.
+    #[must_use]
+    pub fn activity(&self) -> Activity {
+        let held = self.held.lock();
+        Activity {
+            driver: held.driver,
+            hand_overs: self.hand_overs.load(Ordering::Relaxed),
+            inline: held.inline,
+            worker: held.worker,
+        }
+    }
+
     /// JavaScript side: the addresses of a connection that is there.
     #[must_use]
     pub fn addresses(&self, id: SlotId) -> Option<Addresses> {
@@ -482,7 +516,13 @@ impl Seat {
             reactor.finish_turn()
         }));
         let turn = outcome.unwrap_or_else(|_| give_up(reactor));
-        let nanoseconds = u64::try_from(began.elapsed().as_nanos()).unwrap_or(u64::MAX);
+        let elapsed = began.elapsed();
+        if way.on_js_thread {
+            held.inline.note(elapsed);
+        } else {
+            held.worker.note(elapsed);
+        }
+        let nanoseconds = u64::try_from(elapsed.as_nanos()).unwrap_or(u64::MAX);
         self.spent.fetch_add(nanoseconds, Ordering::Relaxed);
         turn
     }

@@ -20,6 +20,7 @@ use std::sync::Arc;
 
 use super::broadcast::Broadcast;
 use super::outgoing::FrameStart;
+use super::tally::Tally;
 use crate::bridge::{BackpressureOptions, Block, Policy};
 
 /// Encoded bytes that may wait for the kernel before what follows waits here.
@@ -94,6 +95,8 @@ pub(crate) struct Backlog {
     /// Nothing is taken any more.
     closed: bool,
     dropped: Dropped,
+    /// Of this, what is not counted yet: messages, bytes of their payloads.
+    uncounted: (u64, u64),
     /// What dropped frames would have taken on the wire, of which nobody was told yet.
     forgone: i64,
 }
@@ -113,6 +116,7 @@ impl Backlog {
             pressed: false,
             closed: false,
             dropped: Dropped::default(),
+            uncounted: (0, 0),
             forgone: 0,
         }
     }
@@ -170,7 +174,7 @@ impl Backlog {
         }
         if admission == Admission::Dropped {
             if self.current != Current::Dropped {
-                self.dropped.messages += 1;
+                self.note_dropped(1, 0);
                 self.drop_own();
             }
             self.forget_frame(payload, length, ack);
@@ -276,11 +280,11 @@ impl Backlog {
         self.bytes -= waiting.bytes;
         self.droppable -= waiting.bytes;
         if mem::replace(last, waiting.message) != waiting.message {
-            self.dropped.messages += 1;
+            self.note_dropped(1, 0);
         }
         match &waiting.what {
-            What::Frame(_, block) => self.dropped.bytes += block.len() as u64,
-            What::Message(message) => self.dropped.bytes += message.payload().len() as u64,
+            What::Frame(_, block) => self.note_dropped(0, block.len()),
+            What::Message(message) => self.note_dropped(0, message.payload().len()),
             What::Raw(_) | What::End(_) => {}
         }
         self.forgone += waiting.bytes as i64;
@@ -290,11 +294,18 @@ impl Backlog {
     }
 
     fn forget_frame(&mut self, payload: usize, length: i64, ack: bool) {
-        self.dropped.bytes += payload as u64;
+        self.note_dropped(0, payload);
         self.forgone += length;
         if ack {
             self.dropped.acks.push(self.asked.wrapping_sub(1));
         }
+    }
+
+    fn note_dropped(&mut self, messages: u32, bytes: usize) {
+        self.dropped.messages += messages;
+        self.dropped.bytes += bytes as u64;
+        self.uncounted.0 += u64::from(messages);
+        self.uncounted.1 += bytes as u64;
     }
 
     /// A frame that was admitted is encoded at once.
@@ -358,6 +369,12 @@ impl Backlog {
         let some =
             self.dropped.messages > 0 || self.dropped.bytes > 0 || !self.dropped.acks.is_empty();
         some.then(|| mem::take(&mut self.dropped))
+    }
+
+    /// Counts what was dropped since the last call.
+    pub(crate) fn count_dropped(&mut self, tally: &mut Tally) {
+        let (messages, bytes) = mem::take(&mut self.uncounted);
+        tally.dropped(self.options.policy, messages, bytes);
     }
 
     /// Bytes on the wire that were saved by dropping since the last call.

@@ -19,6 +19,8 @@ use crate::protocol::{DeflateOptions, Deflater, encode_frame, encode_header};
 pub(crate) struct Broadcast {
     opcode: u8,
     compress: bool,
+    /// It goes to the members of a topic.
+    published: bool,
     /// As in [`FrameStart`].
     topic: u32,
     /// Header and payload.
@@ -57,6 +59,7 @@ impl Broadcast {
         Self {
             opcode,
             compress,
+            published: false,
             topic: 0,
             framed: Block::new(bytes, pool),
             header,
@@ -67,9 +70,23 @@ impl Broadcast {
     /// The same, published to a topic.
     pub(crate) fn of_topic(self, number: u32) -> Self {
         Self {
+            published: true,
             topic: number.wrapping_add(1),
             ..self
         }
+    }
+
+    /// The same, published to a topic that is not known here.
+    pub(crate) fn published(self) -> Self {
+        Self {
+            published: true,
+            ..self
+        }
+    }
+
+    /// Whether it goes to the members of a topic.
+    pub(crate) fn is_published(&self) -> bool {
+        self.published
     }
 
     /// The frame without compression.

@@ -206,7 +206,7 @@ impl<N: Network> Reactor<N> {
                 command::FRAME if head.has(flag::WHOLE) => {
                     let (opcode, compress) = (head.aux as u8, head.has(flag::COMPRESS));
                     let message = Broadcast::new(opcode, compress, payload.as_slice(), resources);
-                    connection.deliver(&Arc::new(message), Origin::Here, resources);
+                    connection.deliver(&Arc::new(message.published()), Origin::Here, resources);
                 }
                 command::FRAME => {
                     let frame = FrameStart {
@@ -269,6 +269,7 @@ impl<N: Network> Reactor<N> {
             counts,
             ..
         } = *pending;
+        self.resources.tallies.make(settings.account);
         let mut connection = Box::new(Connection::new(
             id,
             token,

@@ -82,8 +82,8 @@ impl<S: Socket> Connection<S> {
         Self {
             id,
             socket,
-            inbound: Inbound::new(id, token, config, settings.inbound_limit, now),
-            outbound: Outbound::new(id, token, settings.backpressure),
+            inbound: Inbound::new(id, token, config, &settings, now),
+            outbound: Outbound::new(id, token, &settings),
             streams: Streams::new(settings.deflate),
             client: settings.decoder.role == Role::Client,
             heartbeat: settings

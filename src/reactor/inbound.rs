@@ -16,7 +16,7 @@ use super::resources::{Again, Resources};
 use super::staging::{RecordSink, Staging};
 use super::timers::TimerKey;
 use crate::bridge::layout::{RECORD_COST, event};
-use crate::bridge::{InboundLimitOptions, SlotId};
+use crate::bridge::{Settings, SlotId};
 use crate::protocol::{Config, Decoder, EventSink};
 
 /// Reads of one connection before others get their turn.
@@ -35,6 +35,8 @@ const RAW_BYTES: usize = 16 * 1024;
 pub(crate) struct Inbound {
     id: SlotId,
     token: usize,
+    /// Whose messages they count as.
+    account: u32,
     decoder: Decoder,
     /// What was read behind a frame that is still being inflated, or behind the last message that a
     /// limit allows.
@@ -70,15 +72,18 @@ impl Inbound {
         id: SlotId,
         token: usize,
         config: Config,
-        limit: Option<InboundLimitOptions>,
+        settings: &Settings,
         now: Instant,
     ) -> Self {
         Self {
             id,
             token,
+            account: settings.account,
             decoder: Decoder::new(config),
             held: Vec::new(),
-            limit: limit.map(|options| Box::new(InboundLimit::new(options, now))),
+            limit: settings
+                .inbound_limit
+                .map(|options| Box::new(InboundLimit::new(options, now))),
             throttled: false,
             readable: false,
             end_told: false,
@@ -235,7 +240,8 @@ impl Inbound {
 
     /// Gives all memory back.
     pub(crate) fn finish(&mut self, resources: &mut Resources) {
-        self.decoder.finish(&mut sink(self.id, resources));
+        self.decoder
+            .finish(&mut sink(self.id, self.account, resources));
     }
 
     fn list_again(&mut self, resources: &mut Resources) {
@@ -251,7 +257,7 @@ impl Inbound {
     ) -> io::Result<Outcome> {
         let staged = resources.staging.records();
         let now = resources.now;
-        let mut events = sink(self.id, resources);
+        let mut events = sink(self.id, self.account, resources);
         let (read, room) = if let Some(spare) = self.decoder.direct_buffer(&mut events) {
             let room = match &self.limit {
                 Some(limit) => limit.room(now, spare.len(), true),
@@ -321,7 +327,8 @@ impl Inbound {
 
     /// Nothing that the peer sends counts any more.
     fn break_off(&mut self, exceeded: Exceeded, resources: &mut Resources) {
-        self.decoder.finish(&mut sink(self.id, resources));
+        self.decoder
+            .finish(&mut sink(self.id, self.account, resources));
         self.held = Vec::new();
         self.limit = None;
         let which = match exceeded {
@@ -357,7 +364,7 @@ impl Inbound {
         act: impl FnOnce(&mut Decoder, &mut RecordSink<'_>) -> T,
     ) -> T {
         let now = resources.now;
-        let mut events = sink(self.id, resources);
+        let mut events = sink(self.id, self.account, resources);
         if let Some(limit) = &self.limit {
             events.allowance = limit.allowance(now);
             events.closes = limit.closes;
@@ -387,9 +394,10 @@ impl Inbound {
     }
 }
 
-fn sink(id: SlotId, resources: &mut Resources) -> RecordSink<'_> {
+fn sink(id: SlotId, account: u32, resources: &mut Resources) -> RecordSink<'_> {
     RecordSink {
         id,
+        tally: resources.tallies.of(account),
         staging: &mut resources.staging,
         zlib: &mut resources.zlib,
         zlib_budget: &mut resources.zlib_budget,
@@ -403,8 +411,8 @@ fn sink(id: SlotId, resources: &mut Resources) -> RecordSink<'_> {
 /// Gives the memory of a silent connection's compressed stream back. `false` in the middle of a
 /// message.
 pub(crate) fn park(inbound: &mut Inbound, resources: &mut Resources) -> bool {
-    let id = inbound.id;
-    inbound.decoder.park(&mut sink(id, resources))
+    let (id, account) = (inbound.id, inbound.account);
+    inbound.decoder.park(&mut sink(id, account, resources))
 }
 
 /// The bytes that a read left in a buffer.

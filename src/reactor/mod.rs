@@ -37,6 +37,7 @@ mod staging;
 #[cfg_attr(all(test, models), path = "memory_system.rs")]
 mod system;
 mod takeover;
+mod tally;
 #[cfg(test)]
 mod tests;
 mod timers;
@@ -55,6 +56,7 @@ pub use outbound::Side;
 pub use slots::Counts;
 pub use system::{Descriptor, Stream, System, Waker};
 pub use takeover::{OwnedStream, duplicate};
+pub use tally::Tally;
 pub use turn::{Limits, Turn};
 pub use visitor::Guest;
 #[cfg(all(test, models))]
@@ -206,6 +208,7 @@ impl<N: Network> Reactor<N> {
         self.network.register(&mut socket, token)?;
         // ws disables Nagle's algorithm on every socket.
         socket.set_no_delay(true);
+        self.resources.tallies.make(settings.account);
         let connection = Connection::new(id, token, socket, settings, self.resources.now);
         self.entries.insert(Entry::Open(Box::new(connection)));
         self.slots.set_token(id, Some(token));
@@ -335,6 +338,11 @@ impl<N: Network> Reactor<N> {
     #[must_use]
     pub fn is_flushed(&self) -> bool {
         self.resources.unwritten == 0 && self.resources.long_jobs.is_empty()
+    }
+
+    /// What the connections of a server have done; with `ends` it is counted anew from here on.
+    pub fn tally(&mut self, account: u32, ends: bool) -> Tally {
+        self.resources.tallies.read(account, ends)
     }
 
     /// Whether there is nothing to drive.

@@ -14,11 +14,11 @@ use super::compression::Streams;
 use super::connection::Gone;
 use super::entrance::Entrance;
 use super::network::Socket;
-use super::outgoing::{FrameStart, Outgoing, PING_OPCODE};
+use super::outgoing::{FrameStart, Outgoing, PING_OPCODE, PONG_OPCODE};
 use super::resources::{Again, Resources};
 use super::write_queue::WriteQueue;
 use crate::bridge::layout::{INLINE_LIMIT, event};
-use crate::bridge::{BackpressureOptions, Block, SlotId};
+use crate::bridge::{Block, Settings, SlotId};
 use crate::protocol::{encode_frame, encode_header};
 
 /// Blocks below this size are copied behind their header instead of being written by reference.
@@ -54,6 +54,8 @@ pub enum Side {
 pub(crate) struct Outbound {
     id: SlotId,
     token: usize,
+    /// Whose messages they count as.
+    account: u32,
     queue: Option<Box<WriteQueue>>,
     /// Bytes written since the beginning, plus what compression has saved: so many of the bytes
     /// that JavaScript queued are done with.
@@ -119,10 +121,11 @@ enum Behind {
 }
 
 impl Outbound {
-    pub(crate) fn new(id: SlotId, token: usize, limit: Option<BackpressureOptions>) -> Self {
+    pub(crate) fn new(id: SlotId, token: usize, settings: &Settings) -> Self {
         Self {
             id,
             token,
+            account: settings.account,
             queue: None,
             written: 0,
             saved: 0,
@@ -133,7 +136,9 @@ impl Outbound {
             dirty: false,
             blocked: false,
             deflating: None,
-            backlog: limit.map(|options| Box::new(Backlog::new(options))),
+            backlog: settings
+                .backpressure
+                .map(|options| Box::new(Backlog::new(options))),
             entrance: Entrance::default(),
         }
     }
@@ -260,6 +265,7 @@ impl Outbound {
         };
         let forgone = backlog.take_forgone();
         if forgone > 0 {
+            backlog.count_dropped(resources.tallies.of(self.account));
             self.written += forgone;
             self.saved += forgone;
             self.show_written(resources);
@@ -370,6 +376,31 @@ impl Outbound {
             job.behind.push_back(Behind::Frame(frame, block, ack));
             return;
         }
+        self.count(frame, payload.as_slice().len(), resources);
+        self.encode_frame(socket, streams, frame, payload, ack, resources);
+    }
+
+    /// Counts a frame that goes to the encoder.
+    fn count(&self, frame: FrameStart, length: usize, resources: &mut Resources) {
+        let tally = resources.tallies.of(self.account);
+        match frame.opcode {
+            PING_OPCODE => tally.pings(),
+            PONG_OPCODE => tally.pongs(),
+            _ if frame.is_control() => {}
+            _ => tally.sent(length, frame.fin),
+        }
+    }
+
+    /// Queues a frame that is counted, compressed if that is due.
+    fn encode_frame(
+        &mut self,
+        socket: &impl Socket,
+        streams: &mut Streams,
+        frame: FrameStart,
+        payload: Outgoing<'_>,
+        ack: bool,
+        resources: &mut Resources,
+    ) {
         let bytes = payload.as_slice();
         if !streams.decides(frame, bytes.len()) {
             self.encode(socket, frame, payload, ack, resources);
@@ -409,6 +440,7 @@ impl Outbound {
             topic: 0,
         };
         self.published += frame.wire_length(0);
+        self.count(frame, 0, resources);
         self.encode(socket, frame, Outgoing::Inline(&[]), false, resources);
     }
 
@@ -453,6 +485,10 @@ impl Outbound {
             return;
         }
         let (frame, payload) = (message.start(), message.payload());
+        self.count(frame, payload.len(), resources);
+        if message.is_published() {
+            resources.tallies.of(self.account).delivered();
+        }
         if !streams.decides(frame, payload.len()) {
             self.queue_shared(message.framed(), ack, resources);
         } else if let Some(options) = streams.without_history() {
@@ -462,7 +498,7 @@ impl Outbound {
             }
         } else {
             let payload = Outgoing::Inline(payload);
-            self.frame_now(socket, streams, frame, payload, ack, resources);
+            self.encode_frame(socket, streams, frame, payload, ack, resources);
         }
     }
 

@@ -58,3 +58,4 @@ const CONTINUATION_OPCODE: u8 = 0;
 /// The first of the control opcodes.
 pub(crate) const CLOSE_OPCODE: u8 = 8;
 pub(crate) const PING_OPCODE: u8 = 9;
+pub(crate) const PONG_OPCODE: u8 = 10;

@@ -10,6 +10,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use super::staging::Staging;
+use super::tally::Tallies;
 use super::write_queue::Spares;
 use super::zlib_budget::ZlibBudget;
 use crate::bridge::layout::TABLE_CHUNK;
@@ -63,6 +64,7 @@ pub(crate) struct Resources {
     pub(crate) blocks: VecDeque<Block>,
     /// The payload that had to be kept last, for others that send the same.
     pub(crate) last_kept: Option<Block>,
+    pub(crate) tallies: Tallies,
     pub(crate) now: Instant,
     /// What listeners make of requests.
     pub(crate) rules: Rules,
@@ -91,6 +93,7 @@ impl Resources {
             unwritten: 0,
             blocks: VecDeque::new(),
             last_kept: None,
+            tallies: Tallies::default(),
             now,
             rules: Rules::default(),
             table,

@@ -6,6 +6,7 @@
 
 use std::sync::Arc;
 
+use super::tally::Tally;
 use super::zlib_budget::ZlibBudget;
 use crate::bridge::layout::{Head, INLINE_LIMIT, event, flag};
 use crate::bridge::{Batch, Block, BlockPool, Lane, SlotId};
@@ -142,6 +143,7 @@ const fn head(id: SlotId, tag: u8, flags: u8, aux: u16) -> Head {
 /// Turns one connection's events into records.
 pub(crate) struct RecordSink<'a> {
     pub(crate) id: SlotId,
+    pub(crate) tally: &'a mut Tally,
     pub(crate) staging: &'a mut Staging,
     pub(crate) zlib: &'a mut ZlibPool,
     pub(crate) zlib_budget: &'a mut ZlibBudget,
@@ -188,24 +190,28 @@ impl EventSink for RecordSink<'_> {
         let flags = if binary { flag::BINARY } else { 0 };
         match payload {
             Payload::Borrowed(bytes) => {
+                self.tally.received(bytes.len());
                 self.staging
                     .push_inline(self.id, event::MESSAGE, flags, 0, bytes);
             }
             Payload::Owned(bytes) => {
+                self.tally.received(bytes.len());
                 self.staging
-                    .push_block(self.id, event::MESSAGE, flags, 0, bytes)
+                    .push_block(self.id, event::MESSAGE, flags, 0, bytes);
             }
         }
     }
 
     fn ping(&mut self, data: &[u8]) {
         if self.admits() {
+            self.tally.pinged();
             self.staging.push_inline(self.id, event::PING, 0, 0, data);
         }
     }
 
     fn pong(&mut self, data: &[u8]) {
         if self.admits() {
+            self.tally.ponged();
             self.staging.push_inline(self.id, event::PONG, 0, 0, data);
         }
     }

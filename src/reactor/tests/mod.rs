@@ -16,6 +16,7 @@ mod fan_out;
 mod heartbeat;
 mod inbound_limit;
 mod listening;
+mod tally;
 
 use std::collections::VecDeque;
 use std::sync::Arc;
