@@ -9,12 +9,12 @@
 
 mod driver_support;
 
-use std::io::Read;
+use std::io::{ErrorKind, Read};
 use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
-use driver_support::in_every_mode;
+use driver_support::{Facade, Mode, in_every_mode};
 use ferrows_core::bridge::layout::{command, event, flag, settings};
 use futures::{SinkExt, StreamExt};
 use tokio_tungstenite::tungstenite::protocol::{CloseFrame, Role, frame::coding::CloseCode};
@@ -244,4 +244,48 @@ fn detaching_closes_connections_and_listeners_of_that_environment() {
         assert!(peer.join().unwrap(), "the connection ends");
         assert!(TcpStream::connect(address).is_err(), "the port is free");
     });
+}
+
+#[test]
+fn what_ticks_send_to_many_connections_goes_out_before_the_loop_polls() {
+    let facade = Facade::start(Mode::Inline);
+    let (ids, peers): (Vec<_>, Vec<_>) = (0..40)
+        .map(|_| {
+            let (near, far) = pair();
+            (facade.adopt(near, 0), far)
+        })
+        .unzip();
+    let write = |count: usize, text: &[u8]| {
+        for id in &ids[..count] {
+            facade.write_frame(*id, 1, text);
+        }
+    };
+    let received = |peer: &TcpStream| {
+        let mut bytes = [0; 64];
+        let count = (&*peer).read(&mut bytes).unwrap();
+        bytes[..count].to_vec()
+    };
+
+    write(3, b"few");
+    assert!(facade.end_tick(), "what goes to a few is written at once");
+    for peer in &peers[..3] {
+        assert_eq!(received(peer), b"\x81\x03few");
+    }
+
+    write(40, b"one");
+    assert!(!facade.end_tick(), "what goes to many waits");
+    write(1, b"two");
+    assert!(!facade.end_tick(), "and what follows with it");
+    for peer in &peers {
+        peer.set_nonblocking(true).unwrap();
+        let nothing = (&*peer).read(&mut [0; 64]).unwrap_err();
+        assert_eq!(nothing.kind(), ErrorKind::WouldBlock);
+        peer.set_nonblocking(false).unwrap();
+    }
+    facade.submit();
+    assert_eq!(received(&peers[0]), b"\x81\x03one\x81\x03two");
+    for peer in &peers[1..] {
+        assert_eq!(received(peer), b"\x81\x03one");
+    }
+    facade.detach();
 }

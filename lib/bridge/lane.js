@@ -177,6 +177,13 @@ class Lane {
     this.after(this._native.submit(this.index));
   }
 
+  /** The same where a tick ends. */
+  endTick() {
+    if (this._status[STATUS_COMMITTED] === 0 && !this._gathered) return;
+    this._gathered = false;
+    this.after(this._native.endTick(this.index));
+  }
+
   /** Has everything run that was written so far, before this returns. */
   settle() {
     this.after(this._native.settle(this.index));
@@ -232,7 +239,7 @@ function forget(lane, place, message) {
 
 function submitScheduled(lane) {
   lane._scheduled = false;
-  lane.submit();
+  lane.endTick();
 }
 
 module.exports = Lane;

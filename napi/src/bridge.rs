@@ -308,6 +308,25 @@ impl Bridge {
         Ok(self.shared.after(turn))
     }
 
+    /// The same at the end of a tick. Where several follow each other, those of timers for instance, what
+    /// is for many connections goes out with what the next ones send, one write for each connection.
+    #[napi]
+    pub fn end_tick(&self, lane: u32) -> Result<u32> {
+        let seat = self.seat(lane)?;
+        let turn = match &self.inline {
+            Some(inline) => match seat.end_tick() {
+                Some(turn) => turn,
+                None => {
+                    inline.write_before_polling();
+                    Turn::default()
+                }
+            },
+            None => seat.submit(),
+        };
+        self.shared.fleet.helm().note_turn();
+        Ok(self.shared.after(turn))
+    }
+
     /// Makes room in the slab of a lane; what it held is written at the end of the tick.
     #[napi]
     pub fn gather(&self, lane: u32) -> Result<u32> {

@@ -34,6 +34,8 @@ pub(crate) struct Inline {
     /// One a reactor, in the order of the lanes.
     polls: Vec<Poll>,
     timer: *mut Handle,
+    /// Runs while something waits to be written before the loop polls.
+    prepare: *mut Handle,
     /// When the timer is due, if it runs.
     due: Cell<Option<Instant>>,
     open_handles: Cell<usize>,
@@ -131,9 +133,10 @@ impl Inline {
             env: raw,
             uv,
             shared: Arc::clone(shared),
-            open_handles: Cell::new(polls.len() + 1),
+            open_handles: Cell::new(polls.len() + 2),
             polls,
             timer: uv.timer(event_loop),
+            prepare: uv.prepare(event_loop),
             due: Cell::new(None),
             open: Cell::new(false),
             closing: Cell::new(false),
@@ -143,7 +146,7 @@ impl Inline {
             context,
         });
         let handles = inline.polls.iter().map(|poll| poll.handle);
-        for (index, handle) in handles.chain([inline.timer]).enumerate() {
+        for (index, handle) in handles.chain([inline.timer, inline.prepare]).enumerate() {
             let inline = Rc::clone(&inline);
             uv::set_data(
                 handle,
@@ -225,6 +228,7 @@ impl Inline {
             self.uv.close(poll.handle, on_closed);
         }
         self.uv.close(self.timer, on_closed);
+        self.uv.close(self.prepare, on_closed);
     }
 
     /// Turns a reactor and lets JavaScript handle what comes of it.
@@ -332,6 +336,13 @@ impl Inline {
         }
     }
 
+    /// Has what was gathered written before the loop polls: behind what else its phase sends.
+    pub(crate) fn write_before_polling(&self) {
+        if !self.closing.get() {
+            self.uv.prepare_start(self.prepare, on_prepare);
+        }
+    }
+
     fn set_timer(&self, deadline: Instant) {
         if self.due.get().is_some_and(|due| due <= deadline) || self.closing.get() {
             return;
@@ -370,6 +381,14 @@ extern "C" fn on_timer(handle: *mut Handle) {
             inline.turn(index);
         }
     }
+}
+
+extern "C" fn on_prepare(handle: *mut Handle) {
+    let watch: &Watch = uv::data(handle);
+    let inline = Rc::clone(&watch.inline);
+    inline.uv.prepare_stop(handle);
+    inline.submit();
+    inline.shared.fleet.helm().note_turn();
 }
 
 extern "C" fn on_closed(handle: *mut Handle) {

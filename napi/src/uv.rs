@@ -25,6 +25,7 @@ type HandleCallback = extern "C" fn(*mut Handle);
 
 /// `uv_handle_type` of libuv 1.
 const UV_POLL: i32 = 8;
+const UV_PREPARE: i32 = 9;
 const UV_TIMER: i32 = 13;
 /// `uv_poll_event` of libuv 1.
 const UV_READABLE: i32 = 1;
@@ -36,6 +37,9 @@ pub(crate) struct Uv {
     poll_init: unsafe extern "C" fn(*mut Loop, *mut Handle, i32) -> i32,
     poll_start: unsafe extern "C" fn(*mut Handle, i32, PollCallback) -> i32,
     poll_stop: unsafe extern "C" fn(*mut Handle) -> i32,
+    prepare_init: unsafe extern "C" fn(*mut Loop, *mut Handle) -> i32,
+    prepare_start: unsafe extern "C" fn(*mut Handle, HandleCallback) -> i32,
+    prepare_stop: unsafe extern "C" fn(*mut Handle) -> i32,
     timer_init: unsafe extern "C" fn(*mut Loop, *mut Handle) -> i32,
     timer_start: unsafe extern "C" fn(*mut Handle, HandleCallback, u64, u64) -> i32,
     timer_stop: unsafe extern "C" fn(*mut Handle) -> i32,
@@ -63,6 +67,9 @@ impl Uv {
             poll_init: symbol!(c"uv_poll_init"),
             poll_start: symbol!(c"uv_poll_start"),
             poll_stop: symbol!(c"uv_poll_stop"),
+            prepare_init: symbol!(c"uv_prepare_init"),
+            prepare_start: symbol!(c"uv_prepare_start"),
+            prepare_stop: symbol!(c"uv_prepare_stop"),
             timer_init: symbol!(c"uv_timer_init"),
             timer_start: symbol!(c"uv_timer_start"),
             timer_stop: symbol!(c"uv_timer_stop"),
@@ -76,6 +83,14 @@ impl Uv {
         let handle = self.allocate(UV_POLL);
         // SAFETY: fresh memory of libuv's own size; the loop is this thread's.
         unsafe { (self.poll_init)(event_loop, handle, descriptor) };
+        handle
+    }
+
+    /// What is called before the loop polls. It is freed with [`take_data`].
+    pub(crate) fn prepare(&self, event_loop: *mut Loop) -> *mut Handle {
+        let handle = self.allocate(UV_PREPARE);
+        // SAFETY: as above.
+        unsafe { (self.prepare_init)(event_loop, handle) };
         handle
     }
 
@@ -97,6 +112,18 @@ impl Uv {
     pub(crate) fn poll_stop(&self, handle: *mut Handle) {
         // SAFETY: as above.
         unsafe { (self.poll_stop)(handle) };
+    }
+
+    /// Calls back before the loop polls, each time.
+    pub(crate) fn prepare_start(&self, handle: *mut Handle, callback: HandleCallback) {
+        // SAFETY: as above.
+        unsafe { (self.prepare_start)(handle, callback) };
+    }
+
+    /// Stops calling back.
+    pub(crate) fn prepare_stop(&self, handle: *mut Handle) {
+        // SAFETY: as above.
+        unsafe { (self.prepare_stop)(handle) };
     }
 
     /// Calls back once, in so many milliseconds.

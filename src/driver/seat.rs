@@ -255,15 +255,28 @@ impl Seat {
         if self.gathered.fetch_add(bytes, Ordering::SeqCst) + bytes > MOST_GATHERED {
             return self.settle();
         }
-        let mut held = self.held.lock();
-        let reactor = &mut held.reactor;
-        let outcome = catch_unwind(AssertUnwindSafe(|| {
-            self.begin(reactor, INLINE, Instant::now());
-        }));
-        match outcome {
-            Ok(()) => Turn::default(),
-            Err(_) => give_up(reactor),
+        self.run_unwritten(&mut self.held.lock())
+            .unwrap_or_default()
+    }
+
+    /// JavaScript side: a tick is over. Runs what it sent, and writes it. What is for many connections
+    /// is worth waiting for what other ticks send before the event loop polls, one write for each
+    /// connection then: `None`, and the caller has it submitted there.
+    pub fn end_tick(&self) -> Option<Turn> {
+        if self.driver() == Driver::Worker {
+            return Some(self.submit());
         }
+        let bytes = self.lane.slab().committed();
+        let mut held = self.held.lock();
+        if let Some(turn) = self.run_unwritten(&mut held) {
+            return Some(turn);
+        }
+        // Counted before it is known whether it waits: what runs is unwritten either way.
+        let gathered = self.gathered.fetch_add(bytes.max(1), Ordering::SeqCst) + bytes;
+        if held.reactor.unflushed() >= MANY_CONNECTIONS && gathered <= MOST_GATHERED {
+            return None;
+        }
+        Some(self.at_once(&mut held, |_| {}))
     }
 
     /// JavaScript side: runs what was written into the slab, whoever drives.
@@ -496,13 +509,27 @@ impl Seat {
     fn at_once(&self, held: &mut Held, act: impl FnOnce(&mut Reactor<System>)) -> Turn {
         let before = held.reactor.next_deadline();
         let turn = self.with(held, INLINE, act);
-        let after = held.reactor.next_deadline();
-        let sooner = after.is_some_and(|due| before.is_none_or(|known| due < known));
         // Whoever drives does not know what this left to do.
-        if turn.backlog || sooner || self.driver() == Driver::Worker {
+        if turn.backlog || is_due_sooner(held, before) || self.driver() == Driver::Worker {
             self.wake();
         }
         turn
+    }
+
+    /// The same without writing what they queue. A turn only if it was the reactor's last.
+    fn run_unwritten(&self, held: &mut Held) -> Option<Turn> {
+        let before = held.reactor.next_deadline();
+        let reactor = &mut held.reactor;
+        let outcome = catch_unwind(AssertUnwindSafe(|| {
+            self.begin(reactor, INLINE, Instant::now());
+        }));
+        if outcome.is_err() {
+            return Some(give_up(reactor));
+        }
+        if is_due_sooner(held, before) {
+            self.wake();
+        }
+        None
     }
 
     /// Runs commands, then `act`, and ends the turn.
@@ -576,8 +603,16 @@ const FLUSHING: Way = Way {
 
 /// Bytes of commands that may wait for the end of a tick to be written.
 const MOST_GATHERED: usize = 1 << 20;
+/// From so many connections on, what a tick sends them is worth waiting for more. Models have one.
+const MANY_CONNECTIONS: usize = if cfg!(all(test, models)) { 1 } else { 32 };
 /// Between two looks of a flush.
 const FLUSH_PAUSE: Duration = Duration::from_micros(200);
+
+/// Whether the reactor has to be turned sooner than was known `before`.
+fn is_due_sooner(held: &Held, before: Option<Instant>) -> bool {
+    let due = held.reactor.next_deadline();
+    due.is_some_and(|due| before.is_none_or(|known| due < known))
+}
 
 /// Something outside of a connection's own code panicked.
 fn give_up(reactor: &mut Reactor<System>) -> Turn {

@@ -334,6 +334,12 @@ impl<N: Network> Reactor<N> {
         self.socket(id)?.addresses()
     }
 
+    /// How many connections have something to write in the next [`Reactor::finish_turn`].
+    #[must_use]
+    pub fn unflushed(&self) -> usize {
+        self.resources.dirty.len()
+    }
+
     /// Whether everything queued was given to the kernel.
     #[must_use]
     pub fn is_flushed(&self) -> bool {

@@ -264,6 +264,33 @@ impl Facade {
             head.flags |= flag::BLOCK;
             inline = &[];
         }
+        self.write(head, inline);
+        self.seat().submit();
+    }
+
+    /// Writes one small frame into the slab and submits nothing.
+    pub(crate) fn write_frame(&self, id: SlotId, opcode: u16, payload: &[u8]) {
+        let head = Head {
+            tag: command::FRAME,
+            flags: flag::FIN,
+            aux: opcode,
+            slot: id.slot,
+            generation: id.generation,
+            argument: payload.len() as u32,
+        };
+        self.write(head, payload);
+    }
+
+    /// Ends a tick. Whether what it sent was written, or else waits for [`Facade::submit`].
+    pub(crate) fn end_tick(&self) -> bool {
+        self.seat().end_tick().is_some()
+    }
+
+    pub(crate) fn submit(&self) {
+        self.seat().submit();
+    }
+
+    fn write(&self, head: Head, inline: &[u8]) {
         let mut bytes: Vec<u8> = head
             .to_words()
             .iter()
@@ -271,11 +298,6 @@ impl Facade {
             .collect();
         bytes.extend_from_slice(inline);
         bytes.resize(layout::next_record(0, inline.len()), 0);
-        self.write(&bytes);
-        self.seat().submit();
-    }
-
-    fn write(&self, bytes: &[u8]) {
         let slab = self.lane().slab();
         let committed = slab.status(layout::STATUS_COMMITTED);
         let at = committed.load(Ordering::Relaxed) as usize;

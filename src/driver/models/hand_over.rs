@@ -79,6 +79,25 @@ fn what_was_gathered_goes_out_whoever_drives() {
     });
 }
 
+/// What waits for the event loop to poll goes out there, with what was sent since, whoever drives by that time.
+#[test]
+fn what_a_tick_leaves_goes_out_whoever_drives() {
+    check(BOUND, || {
+        let mut javascript = JavaScript::start(Inline);
+        let worker = javascript.worker();
+        let change = javascript.meanwhile(|helm, _| helm.hand_to(Worker));
+        javascript.write(BINARY);
+        javascript.seat.end_tick();
+        javascript.write(TEXT);
+        javascript.seat.end_tick();
+        javascript.submit();
+        javascript.run_until(0, 2);
+        assert_eq!(javascript.peer.got, [BINARY, TEXT]);
+        change.join().unwrap();
+        javascript.end(Some(worker));
+    });
+}
+
 /// A large payload is run at once or travels as a block; what was written before goes first.
 #[test]
 fn large_payloads_keep_their_place() {
