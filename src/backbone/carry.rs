@@ -24,6 +24,8 @@ use super::shared::{Counters, Shared, State};
 /// The first pause and the longest; each is somewhere between nothing and twice the last one.
 const FIRST_PAUSE: Duration = Duration::from_millis(100);
 const LONGEST_PAUSE: Duration = Duration::from_secs(5);
+/// How long it takes at most until somebody hears of what the queue had no room for meanwhile.
+const REPORT_PAUSE: Duration = Duration::from_millis(100);
 /// Topics that the engine is told of at once.
 const TOPICS: usize = 1000;
 /// Messages and bytes that it is given at once.
@@ -222,8 +224,9 @@ async fn pause(shared: &Shared, attempts: usize) {
     while !shared.is_stopping() {
         tokio::select! {
             () = tokio::time::sleep_until(deadline) => return,
-            // What is published meanwhile may be more than there is room for.
-            () = shared.called.notified() => shared.report_dropped(),
+            () = tokio::time::sleep(REPORT_PAUSE) => {}
+            () = shared.called.notified() => {}
         }
+        shared.report_dropped();
     }
 }

@@ -11,6 +11,8 @@
 //! └──────┴─────────┴───────┴────────────┴────────────────┴─────────
 //! ```
 
+use bytes::BufMut;
+
 /// Bytes before the payload.
 pub(super) const HEADER: usize = 20;
 
@@ -43,8 +45,8 @@ pub(super) struct Header {
 }
 
 impl Header {
-    /// A frame: this header before a payload.
-    pub(super) fn frame(&self, payload: &[u8]) -> Vec<u8> {
+    /// Appends a frame: this header before a payload.
+    pub(super) fn write(&self, bytes: &mut impl BufMut, payload: &[u8]) {
         let mut flags = 0;
         for (set, flag) in [
             (self.opcode == BINARY_OPCODE, BINARY),
@@ -53,13 +55,11 @@ impl Header {
         ] {
             flags |= if set { flag } else { 0 };
         }
-        let mut bytes = Vec::with_capacity(HEADER + payload.len());
-        bytes.extend_from_slice(&MAGIC);
-        bytes.extend_from_slice(&[VERSION, flags]);
-        bytes.extend_from_slice(&self.origin.to_le_bytes());
-        bytes.extend_from_slice(&self.sequence.to_le_bytes());
-        bytes.extend_from_slice(payload);
-        bytes
+        bytes.put_slice(&MAGIC);
+        bytes.put_slice(&[VERSION, flags]);
+        bytes.put_slice(&self.origin.to_le_bytes());
+        bytes.put_slice(&self.sequence.to_le_bytes());
+        bytes.put_slice(payload);
     }
 
     /// Reads a frame. `None` if it is none of ours, or its payload is not what it says.
@@ -84,6 +84,16 @@ impl Header {
         // Peers of WebSockets close on text that is none.
         let is_sound = binary || simdutf8::basic::from_utf8(payload).is_ok();
         (is_sound && (!header.hole || payload.is_empty())).then_some((header, payload))
+    }
+}
+
+#[cfg(test)]
+impl Header {
+    /// A frame of its own.
+    pub(super) fn frame(&self, payload: &[u8]) -> Vec<u8> {
+        let mut bytes = Vec::new();
+        self.write(&mut bytes, payload);
+        bytes
     }
 }
 

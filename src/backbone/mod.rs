@@ -196,7 +196,10 @@ impl Carrier for Backbone {
         let mut outgoing = self.shared.outgoing();
         outgoing.push(topic, opcode, compress, payload);
         drop(outgoing);
-        self.shared.called.notify_one();
+        // Once connected, the task looks at the queue itself, behind the lock that was just held.
+        if self.shared.is_connected() {
+            self.shared.called.notify_one();
+        }
     }
 }
 

@@ -8,10 +8,10 @@
 use std::collections::{HashMap, HashSet, VecDeque};
 use std::sync::Arc;
 
-use bytes::Bytes;
+use bytes::{Bytes, BytesMut};
 
 use super::config::Overflow;
-use super::frame::Header;
+use super::frame::{HEADER, Header};
 
 /// Topics that are numbered in one go; then another origin begins.
 const MOST_TOPICS: usize = 65_536;
@@ -19,6 +19,11 @@ const MOST_TOPICS: usize = 65_536;
 const MOST_ATTEMPTS: u8 = 3;
 /// What an entry takes beside its bytes.
 const ENTRY: usize = 64;
+/// Frames lie in blocks of so many bytes, one behind the other: as many small pieces of memory, which
+/// stay while those around them are freed, would make JavaScript's own memory slow.
+const BLOCK: usize = 64 * 1024;
+/// Larger ones have memory of their own.
+const LARGEST_IN_BLOCK: usize = BLOCK / 8;
 /// Low bits of an origin: which of a process's it is.
 const TURN_BITS: u32 = 16;
 
@@ -45,6 +50,8 @@ pub struct Dropped {
 #[derive(Debug)]
 pub(super) struct Outgoing {
     waiting: VecDeque<Waiting>,
+    /// What is left of the block that is being filled.
+    block: BytesMut,
     bytes: usize,
     most: usize,
     overflow: Overflow,
@@ -69,6 +76,7 @@ impl Outgoing {
     pub(super) fn new(most: usize, overflow: Overflow, origin: u64) -> Self {
         Self {
             waiting: VecDeque::new(),
+            block: BytesMut::new(),
             bytes: 0,
             most,
             overflow,
@@ -85,7 +93,7 @@ impl Outgoing {
     pub(super) fn push(&mut self, topic: &str, opcode: u8, compress: bool, payload: &[u8]) {
         self.came += 1;
         let (topic, sequence) = self.number(topic);
-        let size = cost(&topic, super::frame::HEADER + payload.len());
+        let size = cost(&topic, HEADER + payload.len());
         if self.bytes + size > self.most && !self.make_room(size) {
             self.lose(&topic, payload.len());
             return;
@@ -97,8 +105,9 @@ impl Outgoing {
             origin: self.origin,
             sequence,
         };
+        let frame = self.frame(&header, payload);
         self.put(Waiting {
-            frame: header.frame(payload).into(),
+            frame,
             topic,
             attempts: 0,
             mark: false,
@@ -226,6 +235,20 @@ impl Outgoing {
         (name, 1)
     }
 
+    fn frame(&mut self, header: &Header, payload: &[u8]) -> Bytes {
+        let size = HEADER + payload.len();
+        if size > LARGEST_IN_BLOCK {
+            let mut own = BytesMut::with_capacity(size);
+            header.write(&mut own, payload);
+            return own.freeze();
+        }
+        if self.block.capacity() < size {
+            self.block = BytesMut::with_capacity(BLOCK);
+        }
+        header.write(&mut self.block, payload);
+        self.block.split().freeze()
+    }
+
     fn put(&mut self, message: Waiting) {
         self.bytes += cost(&message.topic, message.frame.len());
         self.waiting.push_back(message);
@@ -272,9 +295,10 @@ impl Outgoing {
                 origin: self.origin,
                 sequence,
             };
+            let frame = self.frame(&header, b"");
             self.put(Waiting {
                 topic,
-                frame: header.frame(b"").into(),
+                frame,
                 attempts: 0,
                 mark: true,
             });
@@ -287,7 +311,7 @@ fn cost(topic: &Arc<str>, frame: usize) -> usize {
 }
 
 fn payload_of(message: &Waiting) -> usize {
-    message.frame.len() - super::frame::HEADER
+    message.frame.len() - HEADER
 }
 
 #[cfg(test)]

@@ -226,6 +226,10 @@ impl Shared {
         self.counters.state.store(state as u64, Ordering::Relaxed);
     }
 
+    pub(super) fn is_connected(&self) -> bool {
+        self.counters.state.load(Ordering::Relaxed) == State::Connected as u64
+    }
+
     pub(super) fn stop(&self) {
         self.stopping.store(true, Ordering::SeqCst);
         self.called.notify_one();
