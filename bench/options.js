@@ -13,7 +13,8 @@ const HELP = `Usage: npm run bench -- [OPTION...]
 
 Builds, then measures ferrows beside ws, interleaved, and prints medians. Linux.
 
-  --only TEXT,...      scenarios whose names match one of these (regular expressions)
+  --only TEXT,...      scenarios whose names match one of these (regular expressions); those of
+                       the backbone are measured only if they are named
   --list               names of the scenarios, nothing is measured
   --libs NAME,...      libraries to measure: ws, ferrows, and bun if it is here
   --io SETTING,...     settings of FERROWS_IO for ferrows: auto, inline, worker
@@ -84,6 +85,7 @@ function parse(args, environment) {
     json: values.json,
     libraries: libraries(values.libs, bun),
     list: values.list,
+    named: values.only !== '',
     node: values.node,
     repeat: Math.ceil(positive('repeat', values.repeat ?? (values.quick ? 1 : 3))),
     seconds: positive('seconds', values.seconds ?? (values.quick ? 1 : 2)),

@@ -10,6 +10,7 @@ const os = require('os');
 const path = require('path');
 const { execFileSync, spawnSync } = require('child_process');
 
+const backbone = require('./backbone');
 const cpus = require('./cpus');
 const load = require('./load');
 const measurement = require('./measurement');
@@ -100,8 +101,11 @@ function readOptions() {
 async function main() {
   const options = readOptions();
   const chosen = scenarios.filter(options.chosen);
+  // Engines and packages that not every machine has: measured when they are asked for.
+  const carried = options.named ? backbone.scenarios.filter(options.chosen) : [];
   if (options.list) {
-    console.log(chosen.map(({ name }) => name).join('\n'));
+    const all = options.named ? [...chosen, ...carried] : [...chosen, ...backbone.scenarios];
+    console.log(all.map(({ name }) => name).join('\n'));
     return;
   }
   build();
@@ -123,9 +127,10 @@ async function main() {
     for (const failure of failures) console.log(failure);
     if (failures.length > 0) process.exitCode = 1;
   }
-  console.log(report.summary(judged));
+  if (chosen.length > 0) console.log(report.summary(judged));
+  const across = carried.length > 0 ? await backbone.run(carried, options) : undefined;
   if (options.json) {
-    const text = JSON.stringify({ conditions, scenarios: measured }, null, 2);
+    const text = JSON.stringify({ conditions, scenarios: measured, backbone: across }, null, 2);
     fs.writeFileSync(options.json, `${text}\n`);
   }
   if (options.svg) fs.writeFileSync(options.svg, chart(drawn));

@@ -2,20 +2,25 @@
 
 use std::io::{self, Read, Write};
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
-use std::sync::Arc;
 
 use mio::net::TcpStream;
-use rustls::ClientConfig;
 use socket2::{Domain, Socket, Type};
 
+use crate::plan::Plan;
 use crate::wire::Wire;
 
-const REQUEST: &str = "GET /echo HTTP/1.1\r\nHost: localhost\r\nConnection: Upgrade\r\n\
+const PATH: &str = "/echo";
+const SOCKETIO_PATH: &str = "/socket.io/?EIO=4&transport=websocket";
+/// What both sides say to each other before the first event, and how many frames the server does.
+const SOCKETIO_CONNECT: &[u8] = b"40";
+const SOCKETIO_GREETINGS: usize = 2;
+const REQUEST: &str = "HTTP/1.1\r\nHost: localhost\r\nConnection: Upgrade\r\n\
     Upgrade: websocket\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\
     Sec-WebSocket-Version: 13\r\n";
+const TEXT: u8 = 0x81;
 const MASK: [u8; 4] = [0x5a, 0x17, 0xc3, 0x88];
 
-/// A masked binary frame.
+/// A masked frame.
 pub(crate) fn frame(first: u8, payload: &[u8]) -> Vec<u8> {
     let mut out = header(first, payload.len(), 0x80);
     out.extend_from_slice(&MASK);
@@ -52,7 +57,10 @@ pub(crate) enum Expected {
 pub(crate) struct Client {
     pub(crate) stream: Wire,
     pub(crate) open: bool,
+    upgraded: bool,
     head: Vec<u8>,
+    /// Frames that the server is still to send before it counts as open.
+    greetings: usize,
     /// Position within the frame that is arriving.
     at: usize,
     /// Where its length is not known beforehand: the header so far, the payload still to come.
@@ -66,13 +74,7 @@ pub(crate) struct Client {
 impl Client {
     /// Begins to connect. `index` spreads connections over loopback source addresses, so that
     /// ports do not run out; `abort` makes closing leave no trace.
-    pub(crate) fn connect(
-        port: u16,
-        index: usize,
-        abort: bool,
-        tls: Option<&Arc<ClientConfig>>,
-        offer: Option<&str>,
-    ) -> io::Result<Self> {
+    pub(crate) fn connect(plan: &Plan, index: usize, abort: bool) -> io::Result<Self> {
         let socket = Socket::new(Domain::IPV4, Type::STREAM, None)?;
         // A range of its own for each run: ports of the last one may still be in TIME_WAIT.
         let source = (index / 4_000 + std::process::id() as usize) % 200;
@@ -82,18 +84,25 @@ impl Client {
         if abort {
             socket.set_linger(Some(std::time::Duration::ZERO))?;
         }
-        let server: SocketAddr = (Ipv4Addr::LOCALHOST, port).into();
+        let server: SocketAddr = (Ipv4Addr::LOCALHOST, plan.port_of(index)).into();
         socket.connect(&server.into())?;
         socket.set_nonblocking(true)?;
-        let mut stream = Wire::new(TcpStream::from_std(socket.into()), tls)?;
-        let offer = offer.map_or(String::new(), |offer| {
+        let mut stream = Wire::new(TcpStream::from_std(socket.into()), plan.tls.as_ref())?;
+        let (path, greetings) = if plan.socketio {
+            (SOCKETIO_PATH, SOCKETIO_GREETINGS)
+        } else {
+            (PATH, 0)
+        };
+        let offer = plan.offer.map_or(String::new(), |offer| {
             format!("Sec-WebSocket-Extensions: {offer}\r\n")
         });
-        stream.write_all(format!("{REQUEST}{offer}\r\n").as_bytes())?;
+        stream.write_all(format!("GET {path} {REQUEST}{offer}\r\n").as_bytes())?;
         Ok(Self {
             stream,
             open: false,
+            upgraded: false,
             head: Vec::new(),
+            greetings,
             at: 0,
             frame_head: Vec::new(),
             missing: 0,
@@ -113,7 +122,7 @@ impl Client {
                 Err(error) => return Err(error),
             };
             let mut bytes = &scratch[..read];
-            if !self.open {
+            if !self.upgraded {
                 self.head.extend_from_slice(bytes);
                 let Some(end) = self.head.windows(4).position(|four| four == b"\r\n\r\n") else {
                     continue;
@@ -121,9 +130,18 @@ impl Client {
                 if !self.head.starts_with(b"HTTP/1.1 101") {
                     return Err(io::Error::other("the server did not upgrade"));
                 }
-                self.open = true;
+                self.upgraded = true;
+                self.open = self.greetings == 0;
                 bytes = &scratch[read - (self.head.len() - end - 4)..read];
                 self.head = Vec::new();
+                if !self.open {
+                    self.stream.write_all(&frame(TEXT, SOCKETIO_CONNECT))?;
+                }
+            }
+            if !self.open {
+                self.greetings = self.greetings.saturating_sub(self.count(bytes, TEXT)?);
+                self.open = self.greetings == 0;
+                return Ok(0);
             }
             frames += match expected {
                 Expected::Exactly(frame) => self.check(bytes, frame)?,

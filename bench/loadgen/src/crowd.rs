@@ -36,8 +36,7 @@ impl Crowd {
         while crowd.clients.iter().filter(|client| client.open).count() < plan.connections {
             let begun = crowd.clients.len();
             for index in begun..plan.connections.min(begun + AT_ONCE) {
-                let mut client =
-                    Client::connect(plan.port, index, false, plan.tls.as_ref(), plan.offer)?;
+                let mut client = Client::connect(plan, index, false)?;
                 let registry = crowd.poll.registry();
                 registry.register(client.stream.source(), Token(index), interest)?;
                 crowd.clients.push(client);

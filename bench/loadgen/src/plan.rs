@@ -1,7 +1,8 @@
 //! What to do, from the command line.
 //!
 //! `--port N [--pid P] [--connections N] [--size BYTES] [--seconds S] [--warmup S] [--tls 1]
-//! [--deflate no-takeover|takeover]`; closed loops: `[--inflight N]`, `paced`: `[--rate N]`
+//! [--deflate no-takeover|takeover] [--socketio 1] [--peer PORT]` (where the first half of the
+//! connections goes); closed loops: `[--inflight N]`, `paced`: `[--rate N]`
 //! (messages a second in all), `bursts` and `fanout`: `[--answers N]` (frames that a message brings
 //! back, of all connections together).
 
@@ -16,6 +17,10 @@ use crate::{deflate, wire};
 pub(crate) struct Plan {
     pub(crate) mode: String,
     pub(crate) port: u16,
+    /// Another process of the same server, which has the first half of the connections.
+    pub(crate) peer: Option<u16>,
+    /// Whether the server is one of socket.io.
+    pub(crate) socketio: bool,
     pub(crate) pid: Option<u32>,
     pub(crate) connections: usize,
     pub(crate) inflight: usize,
@@ -46,6 +51,8 @@ impl Plan {
         let plan = Self {
             mode,
             port: number("--port", 0.0)? as u16,
+            peer: options.get("--peer").and_then(|text| text.parse().ok()),
+            socketio: options.contains_key("--socketio"),
             pid: options.get("--pid").and_then(|text| text.parse().ok()),
             connections: number("--connections", 1.0)? as usize,
             inflight: number("--inflight", 1.0)? as usize,
@@ -64,6 +71,14 @@ impl Plan {
         let sensible = plan.connections > 0 && plan.answers > 0 && plan.rate > 0.0;
         sensible.then_some(plan)
     }
+
+    /// Where a connection goes.
+    pub(crate) fn port_of(&self, index: usize) -> u16 {
+        match self.peer {
+            Some(peer) if index < self.connections / 2 => peer,
+            _ => self.port,
+        }
+    }
 }
 
 #[cfg(test)]
@@ -72,6 +87,15 @@ mod tests {
 
     fn parse(line: &str) -> Option<Plan> {
         Plan::parse(line.split_whitespace().map(str::to_owned))
+    }
+
+    #[test]
+    fn half_of_the_connections_go_to_the_peer() {
+        let plan = parse("fanout --port 1 --peer 2 --connections 4").expect("a complete plan");
+        let ports: Vec<_> = (0..4).map(|index| plan.port_of(index)).collect();
+        assert_eq!(ports, [2, 2, 1, 1]);
+        let plan = parse("fanout --port 1 --connections 4").expect("a complete plan");
+        assert_eq!(plan.port_of(0), 1);
     }
 
     #[test]

@@ -25,7 +25,7 @@ pub(super) fn run(plan: &Plan) -> io::Result<String> {
         (frame(CLOSE, &code), Expected::Exactly(answer))
     };
     let open = |poll: &Poll, slot: usize, serial: usize| -> io::Result<Client> {
-        let mut client = Client::connect(plan.port, serial, true, plan.tls.as_ref(), plan.offer)?;
+        let mut client = Client::connect(plan, serial, true)?;
         poll.registry()
             .register(client.stream.source(), Token(slot), Interest::READABLE)?;
         Ok(client)

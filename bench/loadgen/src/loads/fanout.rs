@@ -3,8 +3,7 @@
 
 use std::io;
 
-use super::{BINARY, echoed};
-use crate::client::{Expected, frame, header};
+use super::{echoed, lettered};
 use crate::crowd::Crowd;
 use crate::plan::Plan;
 use crate::window::Window;
@@ -13,11 +12,7 @@ pub(super) fn run(plan: &Plan) -> io::Result<String> {
     let (one, expected) = if plan.offer.is_some() {
         echoed(plan)?
     } else {
-        let payload: Vec<u8> = (0..plan.size)
-            .map(|index| b'a' + (index % 26) as u8)
-            .collect();
-        let answer = [header(BINARY, plan.size, 0), payload.clone()].concat();
-        (frame(BINARY, &payload), Expected::Exactly(answer))
+        lettered(plan)
     };
     let burst = one.repeat(plan.inflight);
     let receivers = match plan.answers {
