@@ -110,7 +110,7 @@ declare class WebSocket extends EventEmitter {
    * Subscribes to a topic of the server, whose WebSocket this must be. False if it was subscribed,
    * or is not open any more.
    */
-  subscribe(topic: string): boolean;
+  subscribe(topic: string, options?: WebSocket.SubscribeOptions | null): boolean;
   /** Leaves a topic. What was published before still comes. False if it was not subscribed. */
   unsubscribe(topic: string): boolean;
   /** Whether it is subscribed to a topic. */
@@ -248,6 +248,26 @@ declare namespace WebSocket {
     local?: boolean | undefined;
   }
 
+  interface SubscribeOptions {
+    /**
+     * A position in the topic's history: what was published after it comes first. Throws a TypeError
+     * where no history is kept.
+     */
+    since?: string | null | undefined;
+  }
+
+  /** What a WebSocket that subscribed with `since` had missed. */
+  interface HistoryEvent {
+    /** The topic. */
+    topic: string;
+    /** Whether it got all that it had missed. */
+    complete: boolean;
+    /** How many messages that were. */
+    messages: number;
+    /** Where the history ended with them, if the engine said so. */
+    position: string | undefined;
+  }
+
   /** How topics are carried to other processes. */
   interface BackboneOptions {
     /** Where the engine is; several are tried one after the other. */
@@ -264,6 +284,16 @@ declare namespace WebSocket {
     onOverflow?: 'drop-oldest' | 'drop-newest' | undefined;
     /** How long the engine may take to answer, in milliseconds. Default: 5000. */
     timeout?: number | undefined;
+    /** Whether the engine keeps what was published last to each topic, and what. Default: no. */
+    history?: boolean | BackboneHistoryOptions | null | undefined;
+  }
+
+  /** What an engine keeps of each topic. */
+  interface BackboneHistoryOptions {
+    /** How many messages. Default: 100. */
+    size?: number | undefined;
+    /** For how long, in milliseconds. Default: 300000. */
+    ttl?: number | undefined;
   }
 
   /** How to speak TLS with an engine, in PEM. */
@@ -781,6 +811,8 @@ declare namespace WebSocket {
     backbone: [event: BackboneEvent];
     /** A WebSocket joined or left a topic, which `count` are subscribed to now. */
     subscription: [websocket: InstanceType<T>, topic: string, count: number];
+    /** A WebSocket that subscribed with `since` got what it had missed, or there is no telling. */
+    history: [websocket: InstanceType<T>, event: HistoryEvent];
     /** A handshake failed; the listener answers it and closes the socket. */
     wsClientError: [error: Error, socket: Duplex, request: InstanceType<U>];
   }
@@ -808,6 +840,11 @@ declare namespace WebSocket {
     subscriberCount(topic: string): number;
     /** Resolved when the backbone's engine knows of all that was subscribed and published so far. */
     flushBackbone(): Promise<void>;
+    /**
+     * Up to where the history of a topic was delivered in this process: for a client to keep, and to
+     * give back as `since`. Undefined if nobody is subscribed to it here, or none is kept.
+     */
+    position(topic: string): string | undefined;
     /** Where the server listens; null once it is closed. Throws in noServer mode. */
     address(): AddressInfo | string | null;
     /** Stops accepting connections; those that are open stay open. */

@@ -255,8 +255,11 @@ class NativeTransport {
    * @param {PreparedMessage} message
    */
   publish(message) {
-    if (this._gate.isShut) this._gate.wait(message.data.length, () => this._publish(message));
-    else this._publish(message);
+    if (this._gate !== null && this._gate.isShut) {
+      this._gate.wait(message.data.length, () => this._publish(message));
+    } else {
+      this._publish(message);
+    }
   }
 
   /**

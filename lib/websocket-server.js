@@ -214,6 +214,19 @@ class WebSocketServer extends EventEmitter {
   }
 
   /**
+   * Up to where the history of a topic was delivered in this process: for a client to keep, and to
+   * give back as `since`.
+   *
+   * @param {String} topic
+   * @return {(String|undefined)} `undefined` without a history, or if nobody is subscribed here, or
+   *     the engine has not said so far
+   * @throws {TypeError|RangeError} If no topic can have that name
+   */
+  position(topic) {
+    return this[kTopics].positionOf(topic);
+  }
+
+  /**
    * What the server has done so far, and what it is at.
    *
    * @return {Object} See `Metrics` in index.d.ts

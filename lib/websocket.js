@@ -371,16 +371,20 @@ class WebSocket extends EventEmitter {
 
   /**
    * Subscribes to a topic of the server: from here on this WebSocket gets what is published to it.
+   * With `since`, a position in the topic's history, it gets first what was published after that; the
+   * server's 'history' tells whether that is all.
    *
    * @param {String} topic
+   * @param {{since: String}} [options]
    * @return {Boolean} `false` if it was subscribed, or is not open any more
    * @throws {Error} If this is no WebSocket of a server
+   * @throws {TypeError} If `since` is no string, or the server's backbone keeps no history
    * @throws {TypeError|RangeError} If no topic can have that name
    * @throws {RangeError} If it has as many topics as the server's `maxSubscriptions`
    */
-  subscribe(topic) {
+  subscribe(topic, options) {
     const topics = topicsFor(this);
-    if (this._readyState === OPEN) return topics.subscribe(this, topic);
+    if (this._readyState === OPEN) return topics.subscribe(this, topic, options);
     topics.check(topic);
     return false;
   }

@@ -242,6 +242,39 @@ describe('what an engine refuses', () => {
     for (const server of [here, there]) expectNoSecrets(server);
   });
 
+  withEngine('redis', 'what a history needs of an ACL', async () => {
+    const engine = await startEngine('redis');
+    const plain = ['publish', 'subscribe', 'unsubscribe', 'ping', 'hello', 'client'];
+    const more = ['script|load', 'evalsha', 'hget', 'hset', 'hincrby', 'del', 'xadd', 'xrange'];
+    const allowed = [...plain, ...more, 'pexpire'].map((command) => `+${command}`);
+    const rules = ['on', `>${PASSWORD}`, 'resetchannels', '&ferrows:*', '~ferrows:*', ...allowed];
+    const acl = (...args) => {
+      const all = ['-p', String(engine.port), 'ACL', 'SETUSER', 'limited', ...args];
+      execFileSync('redis-cli', all, { stdio: 'ignore' });
+    };
+    acl(...rules);
+    await expectHistory(engine);
+    acl('resetkeys');
+    const url = withCredentials(engine.url, 'limited', PASSWORD);
+    const server = await startServer({ url, history: true });
+    await server.publish('room', 'not carried');
+    expect((await server.until(isType('error'))).error.code).toBe('FERROWS_ERR_BACKBONE_REFUSED');
+    await server.until(isType('dropped'));
+    expectNoSecrets(server);
+  });
+
+  withEngine('nats', 'what a history needs of permissions', async () => {
+    const publish = ['ferrows.>', '$JS.API.>'];
+    const config = permissions(publish, ['ferrows.>', '_INBOX.>']);
+    await expectHistory(await startEngine('nats', { config }));
+    const engine = await startEngine('nats', { config: permissions('ferrows.>', 'ferrows.>') });
+    const url = withCredentials(engine.url, 'limited', PASSWORD);
+    const refused = await startServer({ url, history: true, timeout: 500 }, { connected: false });
+    const { error } = await refused.until(isType('lost'));
+    expect(error.code).toMatch(/^FERROWS_ERR_BACKBONE_(ENGINE|TIMEOUT)$/);
+    expectNoSecrets(refused);
+  });
+
   withEngine('nats', 'topics and messages that permissions do not allow', async () => {
     // Those of docs/backbone.md, and one topic less.
     const config = permissions('ferrows.>', { allow: 'ferrows.>', deny: 'ferrows.forbidden' });
@@ -263,6 +296,21 @@ describe('what an engine refuses', () => {
     for (const server of [here, there, stranger]) expectNoSecrets(server);
   });
 });
+
+/** What was published is kept for the user 'limited'. */
+async function expectHistory(engine) {
+  const url = withCredentials(engine.url, 'limited', PASSWORD);
+  const server = await startServer({ url, history: true });
+  const witness = await server.client('room');
+  await server.ask('flush');
+  const since = await server.ask('position', { topic: 'room' });
+  await server.publish('room', 'kept');
+  await server.ask('flush');
+  await witness.until('kept');
+  const client = await server.recover('room', since);
+  await client.until('kept');
+  expect(server.events.filter((event) => event.error !== undefined)).toEqual([]);
+}
 
 /** Of the user 'limited'. */
 function permissions(publish, subscribe) {

@@ -38,6 +38,15 @@ test.each([
   [
     { url: 'nats://h', prefix: 'a.b.', timeout: 7 },
     { prefix: 'a.b.', timeout: 7 }
+  ],
+  [{ url: 'redis://h', history: false }, { historySize: undefined }],
+  [
+    { url: 'redis://h', history: true },
+    { historySize: 100, historyTtl: 300000 }
+  ],
+  [
+    { url: 'nats://h', prefix: '', history: { size: 7 } },
+    { historySize: 7, historyTtl: 300000 }
   ]
 ])('%p is read', (given, expected) => {
   expect(readBackbone(given)).toMatchObject(expected);
@@ -70,7 +79,12 @@ test.each([
   [{ url: 'redis://h', prefix: 'x'.repeat(257) }, TypeError],
   [{ url: 'redis://h', maxQueue: 0 }, RangeError],
   [{ url: 'redis://h', timeout: 1.5 }, RangeError],
-  [{ url: 'redis://h', onOverflow: 'block' }, TypeError]
+  [{ url: 'redis://h', onOverflow: 'block' }, TypeError],
+  [{ url: 'redis://h', history: 5 }, TypeError],
+  [{ url: 'redis://h', history: { length: 5 } }, TypeError],
+  [{ url: 'redis://h', history: { size: 0 } }, RangeError],
+  [{ url: 'redis://h', history: { ttl: 999 } }, RangeError],
+  [{ url: 'nats://h', prefix: 'a', history: true }, TypeError]
 ])('%p is refused, and no secret is shown', (backbone, Class) => {
   let thrown = null;
   try {

@@ -426,6 +426,22 @@ const CHECKS = {
     }
   },
 
+  // The same: nobody knows what was missed.
+  history: {
+    replaced: { 'localhost:6379': '127.0.0.1:1' },
+    async check({ port }) {
+      const client = connect(port, '/?since=1-1');
+      await client.opened;
+      assert.strictEqual(String(await client.next()), '{"type":"reload"}');
+      const other = connect(port, '/');
+      await other.opened;
+      other.send('hello');
+      assert.strictEqual(String(await client.next()), '{"text":"hello"}');
+      client.close();
+      other.close();
+    }
+  },
+
   backpressure: {
     // A peer that reads nothing must not take more than what is allowed.
     async check({ port }) {

@@ -74,10 +74,31 @@ class ServerProcess {
     }
   }
 
-  /** A client that is subscribed to topics at the engine. */
-  async client(...topics) {
-    const query = topics.map((topic) => `topic=${encodeURIComponent(topic)}`).join('&');
-    const ws = new WebSocket(`ws://127.0.0.1:${this.port}/?${query}`);
+  /** Waits until there were more than `index` such events. @return {Object} The one at `index` */
+  async nth(index, matches) {
+    for (;;) {
+      const event = this.events.filter(matches)[index];
+      if (event !== undefined) return event;
+      await once(this._news, 'event');
+    }
+  }
+
+  /** A client that is subscribed to topics. */
+  client(...topics) {
+    return this.connect(topics.map((topic) => ['topic', topic]));
+  }
+
+  /** A client that is subscribed to a topic, and wants what it missed since a position. */
+  recover(topic, since) {
+    return this.connect([
+      ['topic', topic],
+      ['since', since]
+    ]);
+  }
+
+  /** A client with a query. */
+  async connect(query) {
+    const ws = new WebSocket(`ws://127.0.0.1:${this.port}/?${new URLSearchParams(query)}`);
     const client = new Client(ws);
     this.clients.push(client);
     await once(ws, 'open');

@@ -1,6 +1,7 @@
 // A server with a backbone in a process of its own, led through messages. Not a test.
 //
-// Clients name their topics in the URL. What happens to the backbone is told as it happens.
+// Clients name their topics in the URL, and since when they want what they missed. What happens to
+// the backbone, and what they missed, is told as it happens.
 
 'use strict';
 
@@ -17,9 +18,11 @@ function show(event) {
 }
 
 wss.on('backbone', (event) => process.send({ event: show(event) }));
+wss.on('history', (ws, event) => process.send({ event: { type: 'history', ...event } }));
 wss.on('connection', (ws, request) => {
-  const url = new URL(request.url, 'ws://localhost');
-  for (const topic of url.searchParams.getAll('topic')) ws.subscribe(topic);
+  const { searchParams } = new URL(request.url, 'ws://localhost');
+  const since = searchParams.get('since');
+  for (const topic of searchParams.getAll('topic')) ws.subscribe(topic, { since });
   ws.on('message', (data, isBinary) => {
     // "topic\n" before what is to be published.
     const at = data.indexOf(10);
@@ -40,6 +43,7 @@ const actions = {
   flush: () => wss.flushBackbone(),
   counts: () => wss[kTopics].backbone.counts,
   subscribers: ({ topic }) => wss.subscriberCount(topic),
+  position: ({ topic }) => wss.position(topic),
   close: () => {
     for (const ws of wss.clients) ws.terminate();
     wss.close();

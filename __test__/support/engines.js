@@ -49,10 +49,12 @@ async function listening(port) {
 class Engine {
   /**
    * @param {String} name 'redis' or 'nats'
-   * @param {Object} [options] `password`, `tls`, `args` (more arguments), `config` (of NATS)
+   * @param {Object} [options] `password`, `tls`, `args` (more arguments), `config` and `jetstream`
+   *     (of NATS)
    */
-  constructor(name, { password, tls = false, args = [], config } = {}) {
+  constructor(name, { password, tls = false, args = [], config, jetstream = true } = {}) {
     this.name = name;
+    this._jetstream = jetstream;
     this._password = password;
     this._args = args;
     this._folder = fs.mkdtempSync(path.join(os.tmpdir(), `ferrows-${name}-`));
@@ -85,8 +87,8 @@ class Engine {
   }
 
   _natsArgs() {
-    const args = ['--addr', '127.0.0.1', '--port', String(this.port), '--jetstream'];
-    args.push('--store_dir', this._folder);
+    const args = ['--addr', '127.0.0.1', '--port', String(this.port)];
+    if (this._jetstream) args.push('--jetstream', '--store_dir', this._folder);
     if (this._password !== undefined) args.push('--user', 'ferrows', '--pass', this._password);
     if (this.certificate === null) return args;
     const { key, cert } = this._writeCertificate();
@@ -116,6 +118,11 @@ class Engine {
     const exited = new Promise((resolve) => child.once('exit', resolve));
     child.kill('SIGKILL');
     await exited;
+  }
+
+  /** What it kept is gone. It must not run. */
+  forget() {
+    fs.rmSync(path.join(this._folder, 'jetstream'), { recursive: true, force: true });
   }
 
   /** Stops it without ending it, or lets it go on. */

@@ -47,6 +47,8 @@ class Backbone {
     this._events = [];
     this._flushes = new Map();
     this._nextFlush = 0;
+    this._recoveries = new Map();
+    this._nextRecovery = 0;
     this._hold = new Hold();
     this._hasWarned = false;
     this._isClosed = false;
@@ -98,6 +100,39 @@ class Backbone {
     });
   }
 
+  /** Whether the engine keeps what is published. */
+  get keepsHistory() {
+    return this._options.historySize !== undefined;
+  }
+
+  /** How many bytes may wait for it. */
+  get queue() {
+    return this._options.maxQueue;
+  }
+
+  /**
+   * @param {String} name
+   * @return {(String|undefined)} Up to where a topic's history was delivered in this process
+   */
+  positionOf(name) {
+    const position = this._isClosed ? null : this._native.position(name);
+    return position === null ? undefined : position;
+  }
+
+  /**
+   * Asks what was published to a topic since a position.
+   *
+   * @param {String} name
+   * @param {String} since
+   * @param {Function} callback Called later with a BackboneReplay, or `null` if it closes before
+   */
+  recover(name, since, callback) {
+    const id = this._nextRecovery;
+    this._nextRecovery = (id + 1) >>> 0;
+    this._recoveries.set(id, callback);
+    this._native.recover(id, name, since);
+  }
+
   // What is on its way gets a moment.
   _end() {
     let timer = null;
@@ -110,6 +145,8 @@ class Backbone {
       this._topics.hub.closeBackbone(this._native);
       for (const { reject } of this._flushes.values()) reject(closedError());
       this._flushes.clear();
+      for (const callback of this._recoveries.values()) process.nextTick(callback, null);
+      this._recoveries.clear();
       this._hold.release();
     };
     const { state, waiting } = this.counts;
@@ -125,9 +162,16 @@ class Backbone {
     if (this._isClosed) return;
     for (const event of this._native.take()) {
       if (event.kind === 'flushed') this._onFlushed(event.id);
-      else this._events.push(this._publicEvent(event));
+      else this._events.push(event);
     }
     this._tell();
+  }
+
+  _onReplayed(id) {
+    const callback = this._recoveries.get(id);
+    const replay = this._native.takeReplay(id);
+    this._recoveries.delete(id);
+    callback(replay);
   }
 
   _onFlushed(id) {
@@ -154,7 +198,12 @@ class Backbone {
   _tell() {
     const { _events: events } = this;
     try {
-      while (events.length > 0) this._emit(events.shift());
+      while (events.length > 0) {
+        const event = events.shift();
+        if (this._isClosed) continue;
+        if (event.kind === 'replayed') this._onReplayed(event.id);
+        else this._emit(this._publicEvent(event));
+      }
     } finally {
       if (events.length > 0) process.nextTick(() => this._tell());
     }

@@ -19,10 +19,12 @@ const DEFAULTS = {
   credentials: undefined,
   maxQueue: 16 * 1024 * 1024,
   onOverflow: 'drop-oldest',
-  timeout: 5000
+  timeout: 5000,
+  history: undefined
 };
 // Where NATS has tokens, permissions are for tokens.
 const PREFIXES = { redis: 'ferrows:', nats: 'ferrows.' };
+const HISTORY_DEFAULTS = { size: 100, ttl: 5 * 60 * 1000 };
 const TLS_DEFAULTS = { ca: undefined, cert: undefined, key: undefined, servername: undefined };
 const CREDENTIALS = { username: undefined, password: undefined, token: undefined };
 
@@ -38,6 +40,8 @@ const SCHEMES = {
 const MOST_DATABASES = 2 ** 31 - 1;
 const LARGEST_QUEUE = 2 ** 40;
 const LONGEST_TIMEOUT = 2 ** 31 - 1;
+const LONGEST_HISTORY = 1e6;
+const LONGEST_TTL = 365 * 24 * 60 * 60 * 1000;
 
 /**
  * @param {(String|URL|String[]|Object)} given
@@ -57,6 +61,7 @@ function readBackbone(given) {
       );
     }
   }
+  const prefix = readPrefix(options.prefix, engine);
   return {
     engine,
     hosts: places.map(({ host }) => host),
@@ -65,12 +70,28 @@ function readBackbone(given) {
     database,
     ...readCredentials(options.credentials, places[0], engine),
     ...readTls(options.tls, encrypted, engine),
-    prefix: readPrefix(options.prefix, engine),
+    prefix,
     maxQueue: checkInteger('backbone.maxQueue', options.maxQueue, 1, LARGEST_QUEUE),
     dropOldest:
       checkChoice('backbone.onOverflow', options.onOverflow, ['drop-oldest', 'drop-newest']) ===
       'drop-oldest',
-    timeout: checkInteger('backbone.timeout', options.timeout, 1, LONGEST_TIMEOUT)
+    timeout: checkInteger('backbone.timeout', options.timeout, 1, LONGEST_TIMEOUT),
+    ...readHistory(options.history, engine, prefix)
+  };
+}
+
+function readHistory(given, engine, prefix) {
+  if (given === undefined || given === null || given === false) {
+    return { historySize: undefined, historyTtl: undefined };
+  }
+  const options = given === true ? {} : given;
+  const { size, ttl } = checkObject('backbone.history', options, HISTORY_DEFAULTS);
+  if (engine === 'nats' && !/(^|\.)$/.test(prefix)) {
+    throw invalidValue('backbone.prefix', 'must end with "." where NATS keeps a history');
+  }
+  return {
+    historySize: checkInteger('backbone.history.size', size, 1, LONGEST_HISTORY),
+    historyTtl: checkInteger('backbone.history.ttl', ttl, 1000, LONGEST_TTL)
   };
 }
 

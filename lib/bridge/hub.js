@@ -57,11 +57,53 @@ class Hub {
    * @param {(String|Uint8Array)} payload Copied
    * @param {Boolean} compress
    * @param {Boolean} stays In this process
+   * @param {Number[]} [skip] Recordings that do not get it
    * @return {Number} How many they are in other threads
    */
-  publish(name, opcode, payload, compress, stays) {
+  publish(name, opcode, payload, compress, stays, skip) {
     const bytes = typeof payload === 'string' ? Buffer.from(payload) : payload;
-    return this._native.publishInHub(this._id, name, opcode, compress, bytes, stays);
+    return this._native.publishInHub(this._id, name, opcode, compress, bytes, stays, skip);
+  }
+
+  /**
+   * Somebody is subscribed who is to be told of earlier messages first: until then, what is
+   * published is taken down.
+   *
+   * @param {String} name
+   * @param {Number} most Bytes
+   * @return {Number[]} The recording's number, and how many are subscribed, in all threads
+   */
+  record(name, most) {
+    return this._native.recordTopic(this._id, name, most);
+  }
+
+  /**
+   * @param {String} name
+   * @param {Number} recording
+   * @param {?BackboneReplay} replay What it has is left out
+   * @return {{opcode: Number, compress: Boolean, payload: Buffer}[]} What was taken down since
+   */
+  takeRecorded(name, recording, replay) {
+    return this._native.takeRecorded(this._id, name, recording, replay);
+  }
+
+  /**
+   * A connection gets what follows from its reactor, behind what it was sent so far.
+   *
+   * @param {String} name
+   * @param {Number} recording
+   * @param {{lane: Lane, slot: Number, generation: Number}} place
+   * @param {Number} topic Its number
+   * @return {Number} 0 if there is more to be taken before, 2 if not all was taken down, else 1
+   */
+  joinRecorded(name, recording, { lane, slot, generation }, topic) {
+    const { _native: native, _id: id } = this;
+    return native.joinRecorded(id, name, recording, lane.index, slot, generation, topic);
+  }
+
+  /** It left before. @return {Number} How many are left, in all threads */
+  stopRecording(name, recording) {
+    return this._native.stopRecording(this._id, name, recording);
   }
 
   /**

@@ -26,6 +26,8 @@ class Topic {
     this.lanes = 0;
     /** Members whose messages JavaScript passes on. */
     this.byHand = null;
+    /** Members who are to be told of earlier messages first, and their recoveries. */
+    this.recovering = null;
   }
 }
 
@@ -86,12 +88,19 @@ function sharesTopics(websocket) {
 
 /** From here on JavaScript passes on what is published to a WebSocket. */
 function keepByHand(websocket) {
-  for (const topic of topicsOf(websocket)) addByHand(topic, websocket);
+  for (const topic of topicsOf(websocket)) {
+    if (!isRecovering(topic, websocket)) addByHand(topic, websocket);
+  }
 }
 
 /** From here on its reactor does. */
 function leaveToReactor(websocket) {
   for (const topic of topicsOf(websocket)) removeByHand(topic, websocket);
+}
+
+/** Whether what is published to a member is taken down for it. */
+function isRecovering({ recovering }, websocket) {
+  return recovering !== null && recovering.has(websocket);
 }
 
 function addByHand(topic, websocket) {
@@ -110,6 +119,7 @@ module.exports = {
   add,
   addByHand,
   has,
+  isRecovering,
   keepByHand,
   leaveToReactor,
   remove,

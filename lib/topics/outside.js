@@ -25,7 +25,7 @@ class Outside {
     this.generation = generation;
     this.scope = bridge.rootScope;
     this._websocket = websocket;
-    this._slot = slot;
+    this.slot = slot;
     this._isClosed = false;
     // What arrives has to be delivered, whatever else there is of reactors.
     this._hold = new bridge.Hold();
@@ -49,27 +49,27 @@ class Outside {
       return;
     }
     this._hold.acquire();
-    this.lane.endpoints[this._slot] = this;
+    this.lane.endpoints[this.slot] = this;
   }
 
   join(topic) {
-    this.lane.command(COMMAND_SUBSCRIBE, this._slot, this.generation, topic);
+    this.lane.command(COMMAND_SUBSCRIBE, this.slot, this.generation, topic);
   }
 
   leave(topic) {
-    this.lane.command(COMMAND_UNSUBSCRIBE, this._slot, this.generation, topic);
+    this.lane.command(COMMAND_UNSUBSCRIBE, this.slot, this.generation, topic);
   }
 
   /** The WebSocket closes. What it left before still comes until then. */
   close() {
     this._isClosed = true;
-    if (this.lane.endpoints[this._slot] === this) this._release();
+    if (this.lane.endpoints[this.slot] === this) this._release();
   }
 
   _release() {
     this._hold.release();
-    this.lane.endpoints[this._slot] = undefined;
-    this.lane.command(COMMAND_RELEASE, this._slot, this.generation, 0);
+    this.lane.endpoints[this.slot] = undefined;
+    this.lane.command(COMMAND_RELEASE, this.slot, this.generation, 0);
   }
 
   /** Called by the bridge. */

@@ -15,6 +15,7 @@ const membership = require('./membership');
 const { LONGEST_BYTES, LONGEST_CARRIED, checkName, coded } = require('./name');
 const Outside = require('./outside');
 const PreparedMessage = require('./prepared-message');
+const Recovery = require('./recovery');
 
 const { COMMAND_EXCEPT, COMMAND_PUBLISH, FLAG_COMPRESS } = layout;
 const { TEXT, BINARY } = OPCODES;
@@ -138,11 +139,14 @@ class Topics {
   /**
    * @param {WebSocket} websocket Open
    * @param {String} name
+   * @param {Object} [options] `since`
    * @return {Boolean} `false` if it was subscribed
    * @throws {RangeError} If it has as many as the server allows
+   * @throws {TypeError} If `since` is no string, or there is no history
    */
-  subscribe(websocket, name) {
+  subscribe(websocket, name, options) {
     let topic = this._find(name);
+    const since = this._sinceOf(options);
     if (topic !== undefined && membership.has(websocket, topic)) return false;
     const limit = websocket[kServer].options.maxSubscriptions;
     if (limit > 0 && membership.size(websocket) >= limit) {
@@ -157,12 +161,49 @@ class Topics {
     membership.add(websocket, topic);
     topic.count++;
     countsOf(websocket[kServer]).subscriptions++;
+    if (since !== null) {
+      this._recover(websocket, topic, since);
+      return true;
+    }
     const lane = transport.join(topic.id);
     if (lane >= 0) topic.lanes |= 1 << lane;
     if (transport.passesByHand) membership.addByHand(topic, websocket);
     this._note(websocket, topic, this._hub === null ? topic.count : this._enter(websocket, topic));
     this._tell();
     return true;
+  }
+
+  /** Since when a subscriber wants to know what it missed, or null. */
+  _sinceOf(options) {
+    if (options === undefined || options === null) return null;
+    const { since = null } = options;
+    if (since === null) return null;
+    if (typeof since !== 'string') {
+      throw coded(TypeError, 'ERR_INVALID_ARG_TYPE', 'The "since" option must be a string');
+    }
+    if (this.backbone === null || !this.backbone.keepsHistory) {
+      const text = 'The "since" option needs a backbone that keeps a history';
+      throw coded(TypeError, 'ERR_INVALID_ARG_VALUE', text);
+    }
+    return since;
+  }
+
+  _recover(websocket, topic, since) {
+    const recovery = new Recovery(this, websocket, topic, (event) => {
+      websocket[kServer].emit('history', websocket, event);
+    });
+    this._note(websocket, topic, recovery.count);
+    recovery.begin(since);
+    this._tell();
+  }
+
+  /**
+   * @param {String} name
+   * @return {(String|undefined)} Up to where its history was delivered in this process
+   */
+  positionOf(name) {
+    this._find(name);
+    return this.backbone === null ? undefined : this.backbone.positionOf(name);
   }
 
   /**
@@ -219,7 +260,8 @@ class Topics {
     let matched =
       topic === undefined ? 0 : this._publishHere(topic, opcode, payload, compress, excluded);
     if (this._hub !== null) {
-      matched += this._hub.publish(name, opcode, payload, Boolean(compress), Boolean(local));
+      const skip = topic === undefined ? undefined : recordingsOf(topic, excluded);
+      matched += this._hub.publish(name, opcode, payload, Boolean(compress), Boolean(local), skip);
     }
     countsOf(server).onPublished(matched);
     return matched;
@@ -288,13 +330,17 @@ class Topics {
     topic.count--;
     countsOf(websocket[kServer]).subscriptions--;
     let left = topic.count;
-    // Before the command, for the same reason.
-    if (this._hub !== null) {
-      left = this._hub.leave(topic.name, outside === null ? transport.lane : outside.lane);
+    if (membership.isRecovering(topic, websocket)) {
+      left = topic.recovering.get(websocket).stop();
+    } else {
+      // Before the command, for the same reason.
+      if (this._hub !== null) {
+        left = this._hub.leave(topic.name, outside === null ? transport.lane : outside.lane);
+      }
+      if (single) transport.leave(topic.id);
+      if (outside !== null) outside.leave(topic.id);
+      membership.removeByHand(topic, websocket);
     }
-    if (single) transport.leave(topic.id);
-    if (outside !== null) outside.leave(topic.id);
-    membership.removeByHand(topic, websocket);
     this._note(websocket, topic, left);
     if (topic.count > 0) return;
     this._byName.delete(topic.name);
@@ -326,6 +372,13 @@ function countsOf(server) {
 
 function tell(topics) {
   topics._tell();
+}
+
+/** What is taken down for members who do not get a message. */
+function recordingsOf({ recovering }, excluded) {
+  if (recovering === null || excluded.length === 0) return undefined;
+  const known = excluded.filter((websocket) => recovering.has(websocket));
+  return known.map((websocket) => recovering.get(websocket).recording);
 }
 
 /** Who does not get a message: a WebSocket or several, and its sender. */

@@ -2,14 +2,17 @@
 //!
 //! Owns: options and events as JavaScript has them. Runs on: js; the bell rings from any.
 
-use std::sync::Arc;
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use ferrows_core::backbone::{
-    Address, Backbone, Config, Credentials, Event, Kind, News, Overflow, Refused, State, Tls, Told,
-    code_of,
+    Address, Backbone, Config, Credentials, Event, History, Kind, News, Overflow, Refused, Replay,
+    State, Tls, Told, code_of,
 };
-use napi::bindgen_prelude::Function;
+use ferrows_core::bridge::SlotId;
+use ferrows_core::driver::{Joined, Membership, Note};
+use napi::bindgen_prelude::{Buffer, Function};
 use napi::{Error, Result};
 use napi_derive::napi;
 
@@ -53,6 +56,10 @@ pub struct BackboneOptions {
     pub drop_oldest: bool,
     /// How long the engine may take to answer, in milliseconds.
     pub timeout: u32,
+    /// How many messages of a topic it keeps, if any, and for how many milliseconds.
+    pub history_size: Option<u32>,
+    /// The latter.
+    pub history_ttl: Option<f64>,
 }
 
 impl From<BackboneOptions> for Config {
@@ -91,6 +98,10 @@ impl From<BackboneOptions> for Config {
                 Overflow::DropNewest
             },
             timeout: Duration::from_millis(options.timeout.into()),
+            history: options.history_size.map(|size| History {
+                size: size.into(),
+                ttl: Duration::from_millis(options.history_ttl.unwrap_or(0.0) as u64),
+            }),
         }
     }
 }
@@ -99,7 +110,7 @@ impl From<BackboneOptions> for Config {
 #[napi(object, object_from_js = false)]
 #[derive(Default)]
 pub struct BackboneEvent {
-    /// `connected`, `lost`, `gap`, `dropped`, `error` or `flushed`.
+    /// `connected`, `lost`, `gap`, `dropped`, `error`, `flushed` or `replayed`.
     pub kind: &'static str,
     /// Where.
     pub address: Option<String>,
@@ -117,7 +128,7 @@ pub struct BackboneEvent {
     pub messages: Option<f64>,
     /// Of what was dropped.
     pub bytes: Option<f64>,
-    /// Which flush.
+    /// Which flush, or whose replay.
     pub id: Option<u32>,
 }
 
@@ -131,6 +142,55 @@ impl BackboneEvent {
             errno: Some(told.errno),
             ..Self::default()
         }
+    }
+}
+
+/// A message as it was published.
+#[napi(object, object_from_js = false)]
+pub struct TopicMessage {
+    /// Text or binary.
+    pub opcode: u8,
+    /// Compress it where that was negotiated.
+    pub compress: bool,
+    /// Its bytes.
+    pub payload: Buffer,
+}
+
+impl From<Note> for TopicMessage {
+    fn from(note: Note) -> Self {
+        Self {
+            opcode: note.opcode,
+            compress: note.compress,
+            payload: note.payload.into(),
+        }
+    }
+}
+
+/// What a subscriber missed.
+#[napi]
+pub struct BackboneReplay {
+    replay: Arc<Replay>,
+}
+
+#[napi]
+impl BackboneReplay {
+    /// Whether these are all.
+    #[napi(getter)]
+    pub fn complete(&self) -> bool {
+        self.replay.complete
+    }
+
+    /// Where the history ends with them.
+    #[napi(getter)]
+    pub fn position(&self) -> Option<String> {
+        self.replay.end.map(|place| place.to_string())
+    }
+
+    /// The messages.
+    #[napi]
+    pub fn messages(&self) -> Vec<TopicMessage> {
+        let notes = self.replay.messages.iter();
+        notes.map(|note| note.clone().into()).collect()
     }
 }
 
@@ -159,6 +219,11 @@ impl From<Event> for BackboneEvent {
             },
             Event::Flushed(id) => Self {
                 kind: "flushed",
+                id: Some(id),
+                ..Self::default()
+            },
+            Event::Replayed(id, _) => Self {
+                kind: "replayed",
                 id: Some(id),
                 ..Self::default()
             },
@@ -192,6 +257,8 @@ pub struct BackboneCounts {
 pub struct BackboneHandle {
     backbone: Option<Arc<Backbone>>,
     news: Arc<News>,
+    /// Those that were told of and not taken.
+    replays: Mutex<HashMap<u32, Arc<Replay>>>,
 }
 
 #[napi]
@@ -199,7 +266,41 @@ impl BackboneHandle {
     /// What happened, in order.
     #[napi]
     pub fn take(&self) -> Vec<BackboneEvent> {
-        self.news.take().into_iter().map(Into::into).collect()
+        let events = self.news.take();
+        let mut replays = self.lock_replays();
+        for event in &events {
+            if let Event::Replayed(id, replay) = event {
+                replays.insert(*id, Arc::clone(replay));
+            }
+        }
+        drop(replays);
+        events.into_iter().map(Into::into).collect()
+    }
+
+    /// Asks for `replayed` with this number: for what was published to a topic since a position.
+    #[napi]
+    pub fn recover(&self, id: u32, topic: String, since: String) {
+        if let Some(backbone) = &self.backbone {
+            backbone.recover(&self.news, id, &topic, &since);
+        }
+    }
+
+    /// The replay of which `replayed` told.
+    #[napi]
+    pub fn take_replay(&self, id: u32) -> Option<BackboneReplay> {
+        let replay = self.lock_replays().remove(&id)?;
+        Some(BackboneReplay { replay })
+    }
+
+    /// Up to where the history of a topic was delivered here.
+    #[napi]
+    pub fn position(&self, topic: String) -> Option<String> {
+        let place = self.backbone.as_ref()?.place(&topic)?;
+        Some(place.to_string())
+    }
+
+    fn lock_replays(&self) -> MutexGuard<'_, HashMap<u32, Arc<Replay>>> {
+        self.replays.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Asks for `flushed` with this number.
@@ -277,6 +378,7 @@ impl Bridge {
             Ok(Ok(backbone)) => Ok(BackboneHandle {
                 backbone: Some(backbone),
                 news,
+                replays: Mutex::default(),
             }),
             Ok(Err(Refused::Another)) => Err(Error::from_reason("another")),
             Ok(Err(Refused::System(error))) | Err(error) => {
@@ -292,5 +394,70 @@ impl Bridge {
         self.shared
             .fleet
             .hub(hub as usize, |hub| hub.stop_carrying());
+    }
+
+    /// Somebody subscribes who is to be told of earlier messages first: messages are taken down, up to
+    /// so many bytes. Its number, and how many are subscribed, in all threads.
+    #[napi]
+    pub fn record_topic(&self, hub: u32, name: String, most: f64) -> Vec<u32> {
+        let record = |hub: &mut Membership| hub.record(&name, most as usize);
+        let (id, count) = self
+            .shared
+            .fleet
+            .hub(hub as usize, record)
+            .unwrap_or((0, 0));
+        vec![id, count]
+    }
+
+    /// What was taken down since this was asked for last, but for what a replay has.
+    #[napi]
+    pub fn take_recorded(
+        &self,
+        hub: u32,
+        name: String,
+        id: u32,
+        replay: Option<&BackboneReplay>,
+    ) -> Vec<TopicMessage> {
+        let take = |hub: &mut Membership| hub.take_notes(&name, id);
+        let mut notes = self
+            .shared
+            .fleet
+            .hub(hub as usize, take)
+            .unwrap_or_default();
+        notes.retain(|note| replay.is_none_or(|replay| !replay.replay.has(note)));
+        notes.into_iter().map(Into::into).collect()
+    }
+
+    /// The connection gets what follows from its reactor, behind what it was sent so far. 0: there is
+    /// more to be taken before; 1: it does; 2: it does, and there was not enough room for all.
+    #[napi]
+    #[allow(
+        clippy::too_many_arguments,
+        reason = "a JavaScript call, all of it needed"
+    )]
+    pub fn join_recorded(
+        &self,
+        hub: u32,
+        name: String,
+        id: u32,
+        lane: u32,
+        slot: u32,
+        generation: u32,
+        topic: u32,
+    ) -> u32 {
+        let slot = SlotId { slot, generation };
+        let join = |hub: &mut Membership| hub.join_recorded(&name, id, lane as usize, slot, topic);
+        match self.shared.fleet.hub(hub as usize, join) {
+            Some(Joined::NotYet) => 0,
+            Some(Joined::WithAll) => 1,
+            None | Some(Joined::WithoutSome | Joined::Gone) => 2,
+        }
+    }
+
+    /// The recording ends. Returns how many are left.
+    #[napi]
+    pub fn stop_recording(&self, hub: u32, name: String, id: u32) -> u32 {
+        let stop = |hub: &mut Membership| hub.stop_recording(&name, id);
+        self.shared.fleet.hub(hub as usize, stop).unwrap_or(0)
     }
 }

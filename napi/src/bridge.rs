@@ -574,8 +574,8 @@ impl Bridge {
         self.shared.fleet.hub(hub as usize, leave).unwrap_or(0)
     }
 
-    /// Hands a message to the subscribers of other threads, and to other processes unless it
-    /// `stays`. Returns how many the former are.
+    /// Hands a message to the subscribers of other threads, to recordings of this one that are not to be
+    /// skipped, and to other processes unless it `stays`. Returns how many the former are.
     #[napi]
     #[allow(
         clippy::too_many_arguments,
@@ -589,13 +589,16 @@ impl Bridge {
         compress: bool,
         payload: &[u8],
         stays: bool,
+        skip: Option<Vec<u32>>,
     ) -> u32 {
         let message = Message {
             opcode,
             compress,
             payload,
+            mark: None,
         };
-        let publish = |hub: &mut Membership| hub.publish(&name, &message, stays);
+        let skip = skip.unwrap_or_default();
+        let publish = |hub: &mut Membership| hub.publish(&name, message, stays, &skip);
         self.shared.fleet.hub(hub as usize, publish).unwrap_or(0)
     }
 

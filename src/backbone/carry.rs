@@ -16,6 +16,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
+use super::catch_up::{catch_up, learn_places, recover};
 use super::config::{Failure, Reason};
 use super::engine::{Engine, Refusal};
 use super::news::Event;
@@ -62,6 +63,7 @@ pub(super) async fn carry<E: Engine>(shared: Arc<Shared>) {
         pause(&shared, attempts).await;
         attempts += 1;
     }
+    shared.fail_recoveries();
     shared.set_state(State::Closed);
 }
 
@@ -71,6 +73,14 @@ async fn begin<E: Engine>(shared: &Arc<Shared>, address: usize, lost: bool) -> R
     shared.forget_foreign();
     shared.wants().begin_anew();
     let topics = shared.wants().names();
+    if lost {
+        for topic in topics
+            .iter()
+            .filter(|topic| shared.incoming.place(topic).is_some())
+        {
+            shared.incoming.hold(topic);
+        }
+    }
     tell_topics(shared, &mut engine).await?;
     shared.set_state(State::Connected);
     Counters::add(&shared.counters.connects, 1);
@@ -79,9 +89,7 @@ async fn begin<E: Engine>(shared: &Arc<Shared>, address: usize, lost: bool) -> R
         version: engine.version().to_owned(),
     });
     if lost {
-        for topic in topics {
-            shared.gap(&topic, true);
-        }
+        catch_up(shared, &mut engine, &topics).await?;
     }
     Ok(engine)
 }
@@ -100,7 +108,8 @@ async fn serve<E: Engine>(shared: &Arc<Shared>, engine: &mut E) -> Failure {
             }
             continue;
         }
-        let has_work = shared.wants().has_changes() || shared.outgoing().has_work();
+        let has_work =
+            shared.wants().has_changes() || shared.outgoing().has_work() || shared.has_recoveries();
         if has_work {
             // Other tasks of this worker.
             tokio::task::yield_now().await;
@@ -124,9 +133,12 @@ async fn serve<E: Engine>(shared: &Arc<Shared>, engine: &mut E) -> Failure {
     }
 }
 
-/// Topics, a batch of messages, and whoever waited for them.
+/// Topics, what was missed of them, a batch of messages, and whoever waited for them.
 async fn work<E: Engine>(shared: &Arc<Shared>, engine: &mut E) -> Result<(), Failure> {
-    tell_topics(shared, engine).await?;
+    // Before the topics: those that it is about are told of then.
+    let recoveries = shared.take_recoveries();
+    let told = tell_topics(shared, engine).await;
+    recover(shared, engine, recoveries, told).await?;
     let batch = shared.outgoing().take(MESSAGES, BYTES);
     if !batch.is_empty() {
         let began = Instant::now();
@@ -188,6 +200,7 @@ async fn tell_topics<E: Engine>(shared: &Arc<Shared>, engine: &mut E) -> Result<
             .await?;
         }
         if !changes.added.is_empty() {
+            learn_places(shared, engine, &changes.added).await?;
             let refusals = within(shared, "subscribing", engine.subscribe(&changes.added)).await?;
             for (at, mut failure) in refusals {
                 let topic = changes.added.get(at).map_or("", |topic| topic);
@@ -198,7 +211,7 @@ async fn tell_topics<E: Engine>(shared: &Arc<Shared>, engine: &mut E) -> Result<
     }
 }
 
-async fn within<T>(
+pub(super) async fn within<T>(
     shared: &Shared,
     what: &str,
     work: impl Future<Output = Result<T, Failure>>,
@@ -227,6 +240,7 @@ async fn pause(shared: &Shared, attempts: usize) {
             () = tokio::time::sleep(REPORT_PAUSE) => {}
             () = shared.called.notified() => {}
         }
+        shared.fail_recoveries();
         shared.report_dropped();
     }
 }

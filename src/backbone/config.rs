@@ -57,6 +57,15 @@ pub enum Overflow {
     DropOldest,
 }
 
+/// What the engine keeps of each topic.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct History {
+    /// So many messages.
+    pub size: u64,
+    /// For so long.
+    pub ttl: Duration,
+}
+
 /// A backbone.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Config {
@@ -80,6 +89,8 @@ pub struct Config {
     pub overflow: Overflow,
     /// How long an engine may take to answer.
     pub timeout: Duration,
+    /// What it keeps, if anything.
+    pub history: Option<History>,
 }
 
 impl Config {
@@ -218,6 +229,7 @@ mod tests {
             queue: 0,
             overflow: Overflow::DropOldest,
             timeout: Duration::ZERO,
+            history: None,
         };
         let failure = Failure::new(Reason::Credentials, "no s3cret, no t0ken");
         let told = config.tell(0, &failure);

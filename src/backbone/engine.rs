@@ -10,6 +10,7 @@ use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
 
 use super::config::{Address, Config, Failure};
+use super::history::{Asked, Kept};
 use super::outgoing::Waiting;
 use super::shared::Shared;
 use super::tls;
@@ -46,6 +47,13 @@ pub(super) trait Engine: Sized + Send {
         &mut self,
         batch: &[Waiting],
     ) -> impl Future<Output = Result<Vec<Refusal>, Failure>> + Send;
+
+    /// What is kept of topics, each of them or why not. All that came live before an answer was given
+    /// to [`Shared::receive`], or will be soon.
+    fn history(
+        &mut self,
+        asked: &[Asked],
+    ) -> impl Future<Output = Result<Vec<Result<Kept, Failure>>, Failure>> + Send;
 
     /// Waits for an answer on every connection that it has.
     fn ping(&mut self) -> impl Future<Output = Result<(), Failure>> + Send;

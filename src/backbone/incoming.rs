@@ -1,14 +1,16 @@
 //! What comes from the engine, on its way into the hub.
 //!
 //! Owns: [`Incoming`]: which messages of whom were seen last, for each topic that this
-//! process wants: by that what comes twice is dropped and what is missing is noticed.
+//! process wants: by that what comes twice is dropped and what is missing is noticed. Where there
+//! is a history, too, up to where it came, and what has to wait for what was missed.
 //! Called by the engines. Runs on: worker. Never enters JavaScript, never trusts bytes.
 //! Tests: here.
 
 use std::collections::HashMap;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use super::frame::Header;
+use super::history::Place;
 use super::outgoing::same_process;
 
 /// Origins that are remembered for a topic.
@@ -42,10 +44,24 @@ struct Seen {
     loose: bool,
 }
 
+/// What came with its place in a history, and waits.
+pub(super) type Held = (Option<Place>, Vec<u8>);
+
+/// What is known of a topic.
+#[derive(Debug, Default)]
+struct Topic {
+    origins: Vec<Seen>,
+    /// Up to here everything was delivered.
+    place: Option<Place>,
+    /// What was missed is being asked for. `None` in it: too much came meanwhile.
+    held: Option<Option<Vec<Held>>>,
+    held_bytes: usize,
+}
+
 /// What comes.
 #[derive(Debug, Default)]
 pub(super) struct Incoming {
-    topics: Mutex<HashMap<Box<str>, Vec<Seen>>>,
+    topics: Mutex<HashMap<Box<str>, Topic>>,
 }
 
 impl Incoming {
@@ -61,15 +77,98 @@ impl Incoming {
 
     /// The engine was away: what was missed meanwhile is told for the topic as a whole.
     pub(super) fn begin_anew(&self) {
-        for seen in self.lock().values_mut().flatten() {
-            seen.loose = true;
+        for topic in self.lock().values_mut() {
+            for seen in &mut topic.origins {
+                seen.loose = true;
+            }
+            topic.held = None;
+        }
+    }
+
+    /// What came while the engine was away is known after all: nothing else tells of what is missing.
+    pub(super) fn tighten(&self, topic: &str) {
+        if let Some(known) = self.lock().get_mut(topic) {
+            for seen in &mut known.origins {
+                seen.loose = false;
+            }
+        }
+    }
+
+    /// Up to where a topic's history was delivered here, if that is known.
+    pub(super) fn place(&self, topic: &str) -> Option<Place> {
+        self.lock().get(topic)?.place
+    }
+
+    /// A topic's history was delivered up to here. Another one has begun if the epoch says so.
+    pub(super) fn reach(&self, topic: &str, place: Place) {
+        if let Some(known) = self.lock().get_mut(topic) {
+            let is_behind = known
+                .place
+                .is_some_and(|old| old.epoch == place.epoch && old.offset >= place.offset);
+            if !is_behind {
+                known.place = Some(place);
+            }
+        }
+    }
+
+    /// From here on messages of a topic wait for those that were missed.
+    pub(super) fn hold(&self, topic: &str) {
+        if let Some(known) = self.lock().get_mut(topic) {
+            known.held = Some(Some(Vec::new()));
+            known.held_bytes = 0;
+        }
+    }
+
+    /// Keeps a message if messages of its topic have to wait; at most so many bytes of them.
+    pub(super) fn keep(
+        &self,
+        topic: &str,
+        place: Option<Place>,
+        bytes: &[u8],
+        most: usize,
+    ) -> bool {
+        let mut topics = self.lock();
+        let Some(known) = topics.get_mut(topic) else {
+            return false;
+        };
+        let Some(held) = &mut known.held else {
+            return false;
+        };
+        known.held_bytes += bytes.len() + size_of::<Held>();
+        if known.held_bytes > most {
+            *held = None;
+        }
+        if let Some(held) = held {
+            held.push((place, bytes.to_vec()));
+        }
+        true
+    }
+
+    /// What was kept since this was asked for last, `None` in it if it was too much. `None`: there
+    /// was nothing, and nothing has to wait from here on.
+    pub(super) fn release(&self, topic: &str) -> Option<Option<Vec<Held>>> {
+        let mut topics = self.lock();
+        let known = topics.get_mut(topic)?;
+        match &mut known.held {
+            Some(Some(held)) if !held.is_empty() => {
+                known.held_bytes = 0;
+                Some(Some(std::mem::take(held)))
+            }
+            Some(Some(_)) | None => {
+                known.held = None;
+                None
+            }
+            Some(None) => {
+                known.held = None;
+                Some(None)
+            }
         }
     }
 
     /// Judges what came for a topic. `own` is our origin.
     pub(super) fn judge<'a>(&self, topic: &str, bytes: &'a [u8], own: u64) -> Verdict<'a> {
         let mut topics = self.lock();
-        let Some(origins) = topics.get_mut(topic) else {
+        let Some(Topic { origins, .. }) = topics.get_mut(topic) else {
             return Verdict::Drop;
         };
         let Some((header, payload)) = Header::read(bytes) else {
@@ -110,7 +209,7 @@ impl Incoming {
         }
     }
 
-    fn lock(&self) -> std::sync::MutexGuard<'_, HashMap<Box<str>, Vec<Seen>>> {
+    fn lock(&self) -> MutexGuard<'_, HashMap<Box<str>, Topic>> {
         self.topics.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -231,6 +330,44 @@ mod tests {
             run(&incoming, &[(OTHER, 12, true), (OTHER, 13, false)]),
             ["-", "d0"]
         );
+    }
+
+    #[test]
+    fn a_place_only_grows_within_its_epoch() {
+        let incoming = expecting();
+        let place = |epoch, offset| Place { epoch, offset };
+        assert_eq!(incoming.place("t"), None);
+        for (reached, expected) in [
+            (place(1, 5), place(1, 5)),
+            (place(1, 3), place(1, 5)),
+            (place(1, 6), place(1, 6)),
+            (place(2, 1), place(2, 1)),
+        ] {
+            incoming.reach("t", reached);
+            assert_eq!(incoming.place("t"), Some(expected));
+        }
+        incoming.reach("other", place(1, 1));
+        assert_eq!(incoming.place("other"), None);
+    }
+
+    #[test]
+    fn messages_wait_for_those_that_were_missed() {
+        let incoming = expecting();
+        assert!(!incoming.keep("t", None, b"1", 1000));
+        incoming.hold("t");
+        assert!(incoming.keep("t", None, b"2", 1000) && incoming.keep("t", None, b"3", 1000));
+        let held = [(None, b"2".to_vec()), (None, b"3".to_vec())];
+        assert_eq!(incoming.release("t"), Some(Some(held.to_vec())));
+        // More may come until there is nothing.
+        assert!(incoming.keep("t", None, b"4", 1000));
+        assert!(incoming.release("t").is_some());
+        assert_eq!(incoming.release("t"), None);
+        assert!(!incoming.keep("t", None, b"5", 1000));
+        incoming.hold("t");
+        assert!(incoming.keep("t", None, &[0; 1000], 1000));
+        assert!(incoming.keep("t", None, b"6", 1000));
+        assert_eq!(incoming.release("t"), Some(None));
+        assert!(!incoming.keep("t", None, b"7", 1000));
     }
 
     #[test]

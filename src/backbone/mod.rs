@@ -12,14 +12,18 @@
 //! JavaScript only hears of what happens to the connection ([`News`]).
 
 mod carry;
+mod catch_up;
 mod config;
 mod engine;
 mod frame;
+mod history;
 mod incoming;
 mod nats;
+mod nats_history;
 mod news;
 mod outgoing;
 mod redis;
+mod redis_history;
 mod shared;
 mod tls;
 mod wants;
@@ -30,12 +34,14 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
-pub use config::{Address, Config, Credentials, Kind, Overflow, Reason, Tls, Told};
+pub use config::{Address, Config, Credentials, History, Kind, Overflow, Reason, Tls, Told};
+pub use history::{Place, Replay};
 pub use news::{Event, News, code_of};
 pub use outgoing::Dropped;
 pub use shared::State;
 
-use crate::driver::{Carried, Carrier, Membership, Message, Pool};
+use crate::driver::{Carried, Carrier, Mark, Membership, Message, Pool};
+use history::Recovery;
 use shared::Shared;
 
 /// Carries the topics of a hub.
@@ -129,6 +135,28 @@ impl Backbone {
         self.shared.flush(news, id);
     }
 
+    /// Tells `news` of what a topic's subscriber missed since a place, by this number. Somebody has to
+    /// be subscribed to it here. What is no place is none that is known.
+    pub fn recover(&self, news: &Arc<News>, id: u32, topic: &str, since: &str) {
+        let nowhere = Place {
+            epoch: 0,
+            offset: 0,
+        };
+        self.shared.recover(Recovery {
+            news: Arc::downgrade(news),
+            id,
+            topic: topic.into(),
+            since: since.parse().unwrap_or(nowhere),
+            published: self.shared.outgoing().end(),
+        });
+    }
+
+    /// Up to where a topic's history was delivered in this process, if it has one and is wanted.
+    #[must_use]
+    pub fn place(&self, topic: &str) -> Option<Place> {
+        self.shared.incoming.place(topic)
+    }
+
     /// Waits until all that was published so far is at the engine. Whether it is.
     #[must_use]
     pub fn flush_within(&self, limit: Duration) -> bool {
@@ -184,22 +212,28 @@ impl Carrier for Backbone {
         self.shared.called.notify_one();
     }
 
-    fn publish(&self, topic: &str, message: &Message<'_>) {
+    fn publish(&self, topic: &str, message: &Message<'_>) -> Option<Mark> {
         let Message {
             opcode,
             compress,
             payload,
+            ..
         } = *message;
         if topic.len() > LONGEST_TOPIC {
-            return;
+            return None;
         }
         let mut outgoing = self.shared.outgoing();
-        outgoing.push(topic, opcode, compress, payload);
+        let (origin, sequence) = outgoing.push(topic, opcode, compress, payload);
         drop(outgoing);
         // Once connected, the task looks at the queue itself, behind the lock that was just held.
         if self.shared.is_connected() {
             self.shared.called.notify_one();
         }
+        Some(Mark {
+            origin,
+            sequence,
+            offset: 0,
+        })
     }
 }
 

@@ -2,7 +2,8 @@
 //!
 //! Owns: [`Nats`]: one connection, a subscription and a task a topic; which subject a topic
 //! is. What was asked for is done when a message to ourselves comes back: the server takes
-//! everything in order. Called by `carry.rs`. Runs on: worker. Tests: here, `__test__/backbone`.
+//! everything in order. Histories are `nats_history.rs`. Called by `carry.rs`. Runs on: worker.
+//! Tests: here, `__test__/backbone`.
 
 use std::collections::HashMap;
 use std::error::Error as _;
@@ -21,6 +22,8 @@ use tokio::task::AbortHandle;
 
 use super::config::{Failure, Reason};
 use super::engine::{Engine, Refusal};
+use super::history::{Asked, Kept};
+use super::nats_history::{Histories, place_of};
 use super::outgoing::Waiting;
 use super::shared::Shared;
 use super::tls;
@@ -53,6 +56,7 @@ pub(super) struct Nats {
     echoes: Subscriber,
     echo: Subject,
     sent: u64,
+    histories: Option<Histories>,
 }
 
 impl Engine for Nats {
@@ -95,6 +99,12 @@ impl Engine for Nats {
             return Err(Failure::new(Reason::Engine, text));
         }
         let prefix = config.prefix.clone();
+        let histories = match config.history {
+            None => None,
+            Some(history) => {
+                Some(Histories::prepare(&client, &prefix, history, config.timeout).await?)
+            }
+        };
         let chance = getrandom::u64().map_err(io::Error::other)?;
         let echo = Subject::from(format!("{prefix}{ESCAPE}{chance:x}"));
         let echoes = client.subscribe(echo.clone()).await.map_err(gone)?;
@@ -108,6 +118,7 @@ impl Engine for Nats {
             echoes,
             echo,
             sent: 0,
+            histories,
         })
     }
 
@@ -119,7 +130,8 @@ impl Engine for Nats {
         for topic in topics {
             let subject = subject_of(&self.prefix, topic);
             let messages = self.client.subscribe(subject).await.map_err(gone)?;
-            let listening = listen(self.shared.clone(), Arc::clone(topic), messages);
+            let epoch = self.histories.as_ref().map(Histories::epoch);
+            let listening = listen(self.shared.clone(), Arc::clone(topic), messages, epoch);
             self.topics.insert(Arc::clone(topic), listening);
         }
         self.ping().await?;
@@ -134,6 +146,9 @@ impl Engine for Nats {
     }
 
     async fn publish(&mut self, batch: &[Waiting]) -> Result<Vec<Refusal>, Failure> {
+        if let Some(histories) = &self.histories {
+            return histories.publish(batch).await;
+        }
         let mut refusals = Vec::new();
         for (at, message) in batch.iter().enumerate() {
             let subject = subject_of(&self.prefix, &message.topic);
@@ -141,12 +156,7 @@ impl Engine for Nats {
             match published.map_err(|error| (error.kind(), error)) {
                 Ok(()) => {}
                 Err((PublishErrorKind::MaxPayloadExceeded, _)) => {
-                    let text = format!(
-                        "{} bytes are more than it takes, {}",
-                        message.frame.len(),
-                        self.client.server_info().max_payload
-                    );
-                    refusals.push((at, Failure::new(Reason::TooLarge, text)));
+                    refusals.push((at, too_large(message, &self.client)));
                 }
                 Err((PublishErrorKind::InvalidSubject, error)) => {
                     refusals.push((at, Failure::new(Reason::Refused, error.to_string())));
@@ -156,6 +166,13 @@ impl Engine for Nats {
         }
         self.ping().await?;
         Ok(refusals)
+    }
+
+    async fn history(&mut self, asked: &[Asked]) -> Result<Vec<Result<Kept, Failure>>, Failure> {
+        match &self.histories {
+            Some(histories) => histories.read(asked).await,
+            None => Ok(Vec::new()),
+        }
     }
 
     async fn ping(&mut self) -> Result<(), Failure> {
@@ -208,13 +225,19 @@ impl Nats {
 }
 
 /// Hands on what comes of a topic.
-fn listen(shared: Weak<Shared>, topic: Arc<str>, mut messages: Subscriber) -> Listening {
+fn listen(
+    shared: Weak<Shared>,
+    topic: Arc<str>,
+    mut messages: Subscriber,
+    epoch: Option<u64>,
+) -> Listening {
     let task = tokio::spawn(async move {
         while let Some(message) = messages.next().await {
             let Some(shared) = shared.upgrade() else {
                 return;
             };
-            shared.receive(&topic, &message.payload);
+            let place = epoch.and_then(|epoch| place_of(message.headers.as_ref(), epoch));
+            shared.receive(&topic, place, &message.payload);
         }
     });
     Listening(task.abort_handle())
@@ -223,6 +246,10 @@ fn listen(shared: Weak<Shared>, topic: Arc<str>, mut messages: Subscriber) -> Li
 /// A topic's subject: the prefix and one token, in which everything that is special in a subject,
 /// or not ASCII, is escaped.
 fn subject_of(prefix: &str, topic: &str) -> Subject {
+    token_of(prefix, topic).into()
+}
+
+pub(super) fn token_of(prefix: &str, topic: &str) -> String {
     let mut subject = String::with_capacity(prefix.len() + topic.len());
     subject.push_str(prefix);
     for byte in topic.bytes() {
@@ -237,7 +264,17 @@ fn subject_of(prefix: &str, topic: &str) -> Subject {
         // Writing to a String does not fail.
         let _ = write!(subject, "{ESCAPE}{byte:02x}");
     }
-    subject.into()
+    subject
+}
+
+/// A message is larger than the server takes.
+pub(super) fn too_large(message: &Waiting, client: &Client) -> Failure {
+    let text = format!(
+        "{} bytes are more than it takes, {}",
+        message.frame.len(),
+        client.server_info().max_payload
+    );
+    Failure::new(Reason::TooLarge, text)
 }
 
 fn is_recent(version: &str) -> bool {

@@ -8,6 +8,7 @@ use std::collections::HashSet;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use super::config::{Reason, Told};
+use super::history::Replay;
 use super::outgoing::Dropped;
 use crate::bridge::Ring;
 
@@ -39,6 +40,8 @@ pub enum Event {
     Error(Told),
     /// All that came before this was asked for is at the engine.
     Flushed(u32),
+    /// What a subscriber missed, who was given this number.
+    Replayed(u32, Arc<Replay>),
 }
 
 #[derive(Default)]

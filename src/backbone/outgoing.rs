@@ -5,7 +5,7 @@
 //! of it, by the next one or by a mark. Runs on: any, behind one lock.
 //! INVARIANT: a message keeps its number, however often it is tried. Tests: here.
 
-use std::collections::{HashMap, HashSet, VecDeque};
+use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
 
 use bytes::{Bytes, BytesMut};
@@ -32,6 +32,8 @@ const TURN_BITS: u32 = 16;
 pub(super) struct Waiting {
     pub(super) topic: Arc<str>,
     pub(super) frame: Bytes,
+    /// Its number.
+    pub(super) sequence: u64,
     attempts: u8,
     /// It is a mark, and nobody's loss.
     mark: bool,
@@ -58,8 +60,11 @@ pub(super) struct Outgoing {
     origin: u64,
     /// The last number of each topic.
     numbers: HashMap<Arc<str>, u64>,
-    /// Topics of which a message was dropped that nobody was told of.
-    holes: HashSet<Arc<str>>,
+    /// Topics of which a message was dropped that nobody was told of, and the last such message.
+    holes: HashMap<Arc<str>, u64>,
+    /// Holes are marked even where the next message shows them: in a history, it may be the first that
+    /// somebody gets.
+    marks_all: bool,
     dropped: Dropped,
     /// Messages that came, and those that are done with.
     came: u64,
@@ -73,7 +78,7 @@ pub(super) fn same_process(one: u64, other: u64) -> bool {
 
 impl Outgoing {
     /// An empty queue. The low bits of `origin` are not looked at.
-    pub(super) fn new(most: usize, overflow: Overflow, origin: u64) -> Self {
+    pub(super) fn new(most: usize, overflow: Overflow, origin: u64, marks_all: bool) -> Self {
         Self {
             waiting: VecDeque::new(),
             block: BytesMut::new(),
@@ -82,21 +87,35 @@ impl Outgoing {
             overflow,
             origin: origin >> TURN_BITS << TURN_BITS,
             numbers: HashMap::new(),
-            holes: HashSet::new(),
+            holes: HashMap::new(),
+            marks_all,
             dropped: Dropped::default(),
             came: 0,
             done: 0,
         }
     }
 
-    /// A message is published.
-    pub(super) fn push(&mut self, topic: &str, opcode: u8, compress: bool, payload: &[u8]) {
+    /// A message is published. Its origin and its number.
+    pub(super) fn push(
+        &mut self,
+        topic: &str,
+        opcode: u8,
+        compress: bool,
+        payload: &[u8],
+    ) -> (u64, u64) {
         self.came += 1;
         let (topic, sequence) = self.number(topic);
         let size = cost(&topic, HEADER + payload.len());
         if self.bytes + size > self.most && !self.make_room(size) {
-            self.lose(&topic, payload.len());
-            return;
+            self.lose(&topic, sequence, payload.len());
+            return (self.origin, sequence);
+        }
+        if self.marks_all
+            && self.overflow == Overflow::DropNewest
+            && let Some(last) = self.holes.remove(&topic)
+        {
+            let mark = self.mark_of(&topic, last);
+            self.put(mark);
         }
         let header = Header {
             opcode,
@@ -109,15 +128,17 @@ impl Outgoing {
         self.put(Waiting {
             frame,
             topic,
+            sequence,
             attempts: 0,
             mark: false,
         });
+        (self.origin, sequence)
     }
 
     /// Takes the next messages: as many, and about so many bytes; one if it was tried before, which
     /// shows whose fault it is if it fails again.
     pub(super) fn take(&mut self, messages: usize, bytes: usize) -> Vec<Waiting> {
-        if self.waiting.is_empty() {
+        if self.waiting.is_empty() || (self.marks_all && self.overflow == Overflow::DropOldest) {
             self.mark();
         }
         let mut batch = Vec::new();
@@ -184,7 +205,7 @@ impl Outgoing {
         if message.mark {
             return;
         }
-        self.lose(&message.topic, payload_of(message));
+        self.lose(&message.topic, message.sequence, payload_of(message));
     }
 
     /// What was dropped since this was asked for last.
@@ -264,7 +285,7 @@ impl Outgoing {
             };
             self.bytes -= cost(&oldest.topic, oldest.frame.len());
             if !oldest.mark {
-                self.lose(&oldest.topic, payload_of(&oldest));
+                self.lose(&oldest.topic, oldest.sequence, payload_of(&oldest));
             }
         }
         true
@@ -275,33 +296,39 @@ impl Outgoing {
         self.refuse(dropped);
     }
 
-    fn lose(&mut self, topic: &Arc<str>, bytes: usize) {
+    fn lose(&mut self, topic: &Arc<str>, sequence: u64, bytes: usize) {
         self.done += 1;
         self.dropped.messages += 1;
         self.dropped.bytes += bytes as u64;
-        self.holes.insert(Arc::clone(topic));
+        let last = self.holes.entry(Arc::clone(topic)).or_default();
+        *last = sequence.max(*last);
     }
 
-    /// Tells of holes: no message may follow that shows them.
+    /// Tells of holes: no message may follow that shows them. What waits comes behind them.
     fn mark(&mut self) {
-        for topic in std::mem::take(&mut self.holes) {
-            let Some(sequence) = self.numbers.get(&topic).copied() else {
-                continue;
-            };
-            let header = Header {
-                opcode: 1,
-                compress: false,
-                hole: true,
-                origin: self.origin,
-                sequence,
-            };
-            let frame = self.frame(&header, b"");
-            self.put(Waiting {
-                topic,
-                frame,
-                attempts: 0,
-                mark: true,
-            });
+        for (topic, last) in std::mem::take(&mut self.holes) {
+            if self.numbers.contains_key(&topic) {
+                let mark = self.mark_of(&topic, last);
+                self.bytes += cost(&mark.topic, mark.frame.len());
+                self.waiting.push_front(mark);
+            }
+        }
+    }
+
+    fn mark_of(&mut self, topic: &Arc<str>, sequence: u64) -> Waiting {
+        let header = Header {
+            opcode: 1,
+            compress: false,
+            hole: true,
+            origin: self.origin,
+            sequence,
+        };
+        Waiting {
+            topic: Arc::clone(topic),
+            frame: self.frame(&header, b""),
+            sequence,
+            attempts: 0,
+            mark: true,
         }
     }
 }
@@ -320,7 +347,7 @@ mod tests {
 
     fn queue(overflow: Overflow) -> Outgoing {
         // Room for three messages of one byte to a topic of one byte.
-        Outgoing::new(3 * (1 + 21 + ENTRY), overflow, u64::MAX)
+        Outgoing::new(3 * (1 + 21 + ENTRY), overflow, u64::MAX, false)
     }
 
     fn sent(batch: &[Waiting]) -> Vec<(String, bool, u64, String)> {
@@ -437,8 +464,34 @@ mod tests {
     }
 
     #[test]
+    fn in_a_history_each_hole_is_marked_where_it_is() {
+        for (overflow, expected) in [
+            (
+                Overflow::DropOldest,
+                vec![entry("a", 1, ""), entry("a", 2, "2"), entry("a", 3, "3")],
+            ),
+            (
+                Overflow::DropNewest,
+                vec![entry("a", 1, "1"), entry("a", 2, "2"), entry("a", 3, "3")],
+            ),
+        ] {
+            let mut queue = Outgoing::new(3 * (1 + 21 + ENTRY), overflow, u64::MAX, true);
+            for payload in ["1", "2", "3", "4"] {
+                queue.push("a", 1, false, payload.as_bytes());
+            }
+            assert_eq!(sent(&queue.take(3, 9000)), expected);
+            queue.push("a", 1, false, b"5");
+            let then = match overflow {
+                Overflow::DropOldest => vec![entry("a", 4, "4"), entry("a", 5, "5")],
+                Overflow::DropNewest => vec![entry("a", 4, ""), entry("a", 5, "5")],
+            };
+            assert_eq!(sent(&queue.take(9, 9000)), then);
+        }
+    }
+
+    #[test]
     fn too_many_topics_begin_another_origin_of_the_same_process() {
-        let mut queue = Outgoing::new(usize::MAX, Overflow::DropNewest, 7 << TURN_BITS);
+        let mut queue = Outgoing::new(usize::MAX, Overflow::DropNewest, 7 << TURN_BITS, false);
         queue.push("first", 1, false, b"");
         let before = queue.origin();
         for index in 0..MOST_TOPICS {

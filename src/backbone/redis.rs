@@ -2,7 +2,8 @@
 //!
 //! Owns: [`Redis`]: one connection that publishes and one that is subscribed, each speaking
 //! RESP3: pushes take the place of no answer, and what comes waits for nothing that goes.
-//! Called by `carry.rs`. Runs on: worker. Tests: `__test__/backbone`.
+//! Histories are `redis_history.rs`. Called by `carry.rs`. Runs on: worker.
+//! Tests: `__test__/backbone`.
 
 use std::sync::{Arc, Weak};
 
@@ -16,14 +17,16 @@ use tokio::task::AbortHandle;
 
 use super::config::{Failure, Reason};
 use super::engine::{self, Engine, Refusal};
+use super::history::{Asked, Kept};
 use super::outgoing::Waiting;
+use super::redis_history::{Histories, split};
 use super::shared::Shared;
 
 /// The oldest version that this is made for.
 const OLDEST: u32 = 7;
 
 /// One connection, which ends with this.
-struct Line {
+pub(super) struct Line {
     connection: MultiplexedConnection,
     driver: AbortHandle,
 }
@@ -41,6 +44,7 @@ pub(super) struct Redis {
     ended: Arc<Notify>,
     prefix: String,
     version: String,
+    histories: Option<Histories>,
 }
 
 /// Takes what the server pushes.
@@ -58,7 +62,8 @@ impl AsyncPushSender for Pushes {
         };
         let topic = channel.get(self.prefix..).map(std::str::from_utf8);
         if let (Some(Ok(topic)), Some(shared)) = (topic, self.shared.upgrade()) {
-            shared.receive(topic, payload);
+            let (place, frame) = split(payload);
+            shared.receive(topic, place, frame);
         }
         Ok(())
     }
@@ -74,13 +79,18 @@ impl Engine for Redis {
         };
         let mut publisher = Line::open(shared, address, None, &ended).await?;
         let version = publisher.introduce().await?;
-        let subscriber = Line::open(shared, address, Some(pushes), &ended).await?;
+        let mut subscriber = Line::open(shared, address, Some(pushes), &ended).await?;
+        let histories = match shared.config.history {
+            None => None,
+            Some(history) => Some(Histories::prepare(history, &prefix, &mut subscriber).await?),
+        };
         Ok(Self {
             publisher,
             subscriber,
             ended,
             prefix,
             version,
+            histories,
         })
     }
 
@@ -104,13 +114,30 @@ impl Engine for Redis {
     }
 
     async fn publish(&mut self, batch: &[Waiting]) -> Result<Vec<Refusal>, Failure> {
-        let commands = batch.iter().map(|message| {
-            let mut command = self.command("PUBLISH", &message.topic);
-            command.arg(&*message.frame);
-            command
+        let commands = batch.iter().map(|message| match &self.histories {
+            Some(histories) => histories.publish(&message.topic, &message.frame),
+            None => {
+                let mut command = self.command("PUBLISH", &message.topic);
+                command.arg(&*message.frame);
+                command
+            }
         });
         let commands: Vec<_> = commands.collect();
         self.publisher.run(&commands).await
+    }
+
+    async fn history(&mut self, asked: &[Asked]) -> Result<Vec<Result<Kept, Failure>>, Failure> {
+        let Some(histories) = &self.histories else {
+            return Ok(Vec::new());
+        };
+        let commands: Vec<_> = asked.iter().map(|asked| histories.read(asked)).collect();
+        // Where pushes come: what was published before is with us when the answer is.
+        let answers = self.subscriber.answers(&commands).await?;
+        let kept = asked.iter().zip(answers).map(|(asked, answer)| {
+            let answer = answer.extract_error().map_err(Failure::from)?;
+            histories.kept(asked, answer)
+        });
+        Ok(kept.collect())
     }
 
     async fn ping(&mut self) -> Result<(), Failure> {
@@ -201,8 +228,8 @@ impl Line {
         Ok(format!("{} {version}", field("server").unwrap_or("redis")))
     }
 
-    /// Runs commands at once, and waits for all answers. Those that were refused.
-    async fn run(&mut self, commands: &[Cmd]) -> Result<Vec<Refusal>, Failure> {
+    /// Runs commands at once, and waits for all answers.
+    pub(super) async fn answers(&mut self, commands: &[Cmd]) -> Result<Vec<Value>, Failure> {
         let mut pipeline = Pipeline::with_capacity(commands.len());
         for command in commands {
             pipeline.add_command(command.clone());
@@ -211,11 +238,20 @@ impl Line {
             .connection
             .send_packed_commands(&pipeline, 0, commands.len())
             .await?;
-        let refusals = answers.into_iter().enumerate().filter_map(|(at, answer)| {
-            let error = answer.extract_error().err()?;
-            Some((at, error.into()))
-        });
-        Ok(refusals.collect())
+        Ok(answers)
+    }
+
+    /// The same. Those that were refused.
+    async fn run(&mut self, commands: &[Cmd]) -> Result<Vec<Refusal>, Failure> {
+        let mut refusals = Vec::new();
+        for (at, answer) in self.answers(commands).await?.into_iter().enumerate() {
+            match answer.extract_error().map_err(Failure::from) {
+                Ok(_) => {}
+                Err(failure) if failure.reason == Reason::Connection => return Err(failure),
+                Err(failure) => refusals.push((at, failure)),
+            }
+        }
+        Ok(refusals)
     }
 }
 
@@ -234,6 +270,8 @@ impl From<RedisError> for Failure {
                 Reason::Credentials
             }
             (ErrorKind::Server(ServerErrorKind::NoPerm), _) => Reason::Refused,
+            // The next connection is given them again.
+            (ErrorKind::Server(ServerErrorKind::NoScript), _) => Reason::Connection,
             (ErrorKind::RESP3NotSupported, _) => Reason::Engine,
             (ErrorKind::Io, _) => Reason::Connection,
             (ErrorKind::Parse | ErrorKind::UnexpectedReturnType, _) => Reason::Engine,

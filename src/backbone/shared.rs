@@ -2,7 +2,8 @@
 //!
 //! Owns: [`Shared`]: its locks, its counters, who is told what. Runs on: any.
 //! INVARIANT: a lock is held for as long as it takes to queue. Those of a hub may be held when one of
-//! these is taken, `listeners` when one of a `News` is, `wants` when `outgoing` is: never the reverse.
+//! these is taken, `listeners` when one of a `News` is, `wants` and `recoveries` when `outgoing` is: never
+//! the reverse.
 
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
@@ -10,11 +11,12 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use tokio::sync::Notify;
 
 use super::config::{Config, Failure, Reason};
+use super::history::{Place, Recovery, Replay};
 use super::incoming::{Incoming, Verdict};
 use super::news::{Event, News};
 use super::outgoing::Outgoing;
 use super::wants::Wants;
-use crate::driver::{Carried, Message};
+use crate::driver::{Carried, Mark, Message};
 
 /// Whether the engine is there.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -73,8 +75,11 @@ pub(super) struct Shared {
     outgoing: Mutex<Outgoing>,
     listeners: Mutex<Vec<Arc<News>>>,
     flushes: Mutex<Vec<Flush>>,
+    recoveries: Mutex<Vec<Recovery>>,
     /// Calls the task.
     pub(super) called: Notify,
+    /// A message came with its place in a history.
+    pub(super) arrived: Notify,
     stopping: AtomicBool,
     /// Topics on which somebody else's bytes came, since the engine was connected.
     foreign: Mutex<std::collections::HashSet<String>>,
@@ -84,7 +89,8 @@ pub(super) struct Shared {
 
 impl Shared {
     pub(super) fn new(config: Config, hub: Carried, origin: u64) -> Self {
-        let outgoing = Outgoing::new(config.queue, config.overflow, origin);
+        let marks_all = config.history.is_some();
+        let outgoing = Outgoing::new(config.queue, config.overflow, origin, marks_all);
         Self {
             config,
             counters: Counters::default(),
@@ -95,15 +101,35 @@ impl Shared {
             outgoing: Mutex::new(outgoing),
             listeners: Mutex::default(),
             flushes: Mutex::default(),
+            recoveries: Mutex::default(),
             called: Notify::new(),
+            arrived: Notify::new(),
             stopping: AtomicBool::new(false),
             foreign: Mutex::default(),
             at: AtomicU64::new(0),
         }
     }
 
-    /// A message of a topic came from the engine.
-    pub(super) fn receive(&self, topic: &str, bytes: &[u8]) {
+    /// A message of a topic came from the engine, with its place in the history if there is one.
+    pub(super) fn receive(&self, topic: &str, place: Option<Place>, bytes: &[u8]) {
+        let waits = self.config.history.is_some()
+            && self.incoming.keep(topic, place, bytes, self.config.queue);
+        if !waits {
+            self.receive_now(topic, place, bytes);
+        }
+    }
+
+    /// The same, whatever else has to wait.
+    pub(super) fn receive_now(&self, topic: &str, place: Option<Place>, bytes: &[u8]) {
+        self.hand_on(topic, place, bytes);
+        // Behind the delivery: whoever is told of the place gets everything before it.
+        if let Some(place) = place {
+            self.incoming.reach(topic, place);
+            self.arrived.notify_waiters();
+        }
+    }
+
+    fn hand_on(&self, topic: &str, place: Option<Place>, bytes: &[u8]) {
         match self.incoming.judge(topic, bytes, self.origin) {
             Verdict::Deliver {
                 header,
@@ -121,6 +147,11 @@ impl Shared {
                         opcode: header.opcode,
                         compress: header.compress,
                         payload,
+                        mark: Some(Mark {
+                            origin: header.origin,
+                            sequence: header.sequence,
+                            offset: place.map_or(0, |place| place.offset),
+                        }),
                     },
                 );
             }
@@ -220,6 +251,39 @@ impl Shared {
             !done
         });
         lock(&self.flushes).append(&mut flushes);
+    }
+
+    /// A subscriber wants to know what it missed.
+    pub(super) fn recover(&self, recovery: Recovery) {
+        lock(&self.recoveries).push(recovery);
+        self.called.notify_one();
+    }
+
+    pub(super) fn has_recoveries(&self) -> bool {
+        !lock(&self.recoveries).is_empty()
+    }
+
+    /// Those that can be answered: all that was published here before is at the engine.
+    pub(super) fn take_recoveries(&self) -> Vec<Recovery> {
+        let mut recoveries = lock(&self.recoveries);
+        if recoveries.is_empty() {
+            return Vec::new();
+        }
+        let all = std::mem::take(&mut *recoveries);
+        let outgoing = self.outgoing();
+        let (ready, others) = all
+            .into_iter()
+            .partition(|recovery| outgoing.has_passed(recovery.published));
+        *recoveries = others;
+        ready
+    }
+
+    /// The engine is not there: nobody knows what those who ask have missed.
+    pub(super) fn fail_recoveries(&self) {
+        let all = std::mem::take(&mut *lock(&self.recoveries));
+        for recovery in all {
+            recovery.answer(Replay::default());
+        }
     }
 
     pub(super) fn set_state(&self, state: State) {

@@ -2,7 +2,7 @@
 //!
 //! Owns: [`Membership`], one environment's part in a hub; the hubs of the process, which
 //! live as long as somebody takes part. A publish is handed to the reactors that own the
-//! subscribers, and to what carries it to other processes ([`Carrier`]).
+//! subscribers, to recordings, and to what carries it to other processes ([`Carrier`]).
 //! Runs on: js; worker ([`Carried`]). Locks are held for as long as it takes to queue.
 //! INVARIANT: a reactor's number for a topic is used only under the lock of the topic's
 //! routes, and given to another topic only after its route is gone.
@@ -13,8 +13,9 @@ use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, Weak};
 
 use super::helm::Helm;
+use super::recording::{Note, Recording};
 use super::seat::Seat;
-use crate::bridge::Block;
+use crate::bridge::{Block, SlotId};
 use crate::reactor::Foreign;
 use crate::sync::{Mutex, MutexGuard};
 
@@ -25,13 +26,13 @@ static HUBS: std::sync::Mutex<BTreeMap<String, Weak<Hub>>> = std::sync::Mutex::n
 pub trait Carrier: Any + Send + Sync + std::fmt::Debug {
     /// A topic has its first subscriber, or lost its last one.
     fn want(&self, topic: &str, wanted: bool);
-    /// Somebody here published.
-    fn publish(&self, topic: &str, message: &Message<'_>);
+    /// Somebody here published. What others will know the message by, if it is carried.
+    fn publish(&self, topic: &str, message: &Message<'_>) -> Option<Mark>;
 }
 
 #[derive(Debug, Default)]
 struct Hub {
-    topics: Mutex<HashMap<String, Arc<Routes>>>,
+    topics: Mutex<HashMap<String, Arc<Mutex<Subscribers>>>>,
     /// Locked after the topics.
     carrier: Mutex<Option<Weak<dyn Carrier>>>,
 }
@@ -47,16 +48,62 @@ impl Hub {
         }
     }
 
-    /// Hands a message to reactors, those of an environment excepted. How many subscribers they have.
-    fn hand_out(&self, name: &str, message: &Message<'_>, except: Option<&Arc<Helm>>) -> u32 {
-        let Some(routes) = lock(&self.topics).get(name).map(Arc::clone) else {
+    fn topic(&self, name: &str) -> Option<Arc<Mutex<Subscribers>>> {
+        lock(&self.topics).get(name).map(Arc::clone)
+    }
+
+    /// Somebody subscribes.
+    fn with_topic<R>(&self, name: &str, action: impl FnOnce(&mut Subscribers) -> R) -> R {
+        let mut topics = lock(&self.topics);
+        if !topics.contains_key(name) {
+            self.want(name, true);
+        }
+        let subscribers = topics.entry(name.to_owned()).or_default();
+        action(&mut lock(subscribers))
+    }
+
+    /// Somebody leaves. How many are left.
+    fn without(&self, name: &str, action: impl FnOnce(&mut Subscribers)) -> u32 {
+        let mut topics = lock(&self.topics);
+        let Some(known) = topics.get(name).map(Arc::clone) else {
+            return 0;
+        };
+        let mut subscribers = lock(&known);
+        action(&mut subscribers);
+        if subscribers.is_empty() {
+            topics.remove(name);
+            self.want(name, false);
+        }
+        subscribers.count()
+    }
+
+    /// Hands a message to reactors, those of an environment excepted, and to recordings, but for
+    /// those of this environment that `skip` names. How many subscribers other environments have.
+    fn hand_out(
+        &self,
+        name: &str,
+        message: &Message<'_>,
+        except: Option<&Arc<Helm>>,
+        skip: &[u32],
+    ) -> u32 {
+        let Some(subscribers) = self.topic(name) else {
             return 0;
         };
         let mut block: Option<Block> = None;
         let mut count = 0;
         // While this is held, nobody else gets the number of a topic in a reactor.
-        let routes = lock(&routes);
-        let others = routes
+        let mut subscribers = lock(&subscribers);
+        for recording in &mut subscribers.recordings {
+            let is_own = except.is_some_and(|helm| recording.is_of(helm));
+            if !is_own {
+                count += 1;
+            } else if skip.contains(&recording.id()) {
+                continue;
+            }
+            recording.note(message);
+        }
+        let others = subscribers
+            .routes
             .iter()
             .filter(|route| except.is_none_or(|helm| !Arc::ptr_eq(&route.helm, helm)));
         for route in others {
@@ -84,12 +131,50 @@ impl Carried {
     /// Hands a message to all subscribers of this process. How many they are.
     pub fn deliver(&self, name: &str, message: &Message<'_>) -> u32 {
         let hub = self.0.upgrade();
-        hub.map_or(0, |hub| hub.hand_out(name, message, None))
+        hub.map_or(0, |hub| hub.hand_out(name, message, None, &[]))
     }
 }
 
 /// Where the subscribers of a topic are.
-type Routes = Mutex<Vec<Route>>;
+#[derive(Debug, Default)]
+struct Subscribers {
+    routes: Vec<Route>,
+    recordings: Vec<Recording>,
+}
+
+impl Subscribers {
+    fn count(&self) -> u32 {
+        let routed: u32 = self.routes.iter().map(|route| route.count).sum();
+        routed + self.recordings.len() as u32
+    }
+
+    fn is_empty(&self) -> bool {
+        self.routes.is_empty() && self.recordings.is_empty()
+    }
+
+    /// One more connection of a reactor.
+    fn add(&mut self, helm: &Arc<Helm>, seat: &Arc<Seat>, topic: u32) {
+        let known = self
+            .routes
+            .iter_mut()
+            .find(|route| Arc::ptr_eq(&route.seat, seat));
+        match known {
+            Some(route) => route.count += 1,
+            None => self.routes.push(Route {
+                helm: Arc::clone(helm),
+                seat: Arc::clone(seat),
+                topic,
+                count: 1,
+            }),
+        }
+    }
+
+    fn recording(&self, helm: &Arc<Helm>, id: u32) -> Option<usize> {
+        self.recordings
+            .iter()
+            .position(|recording| recording.is_of(helm) && recording.id() == id)
+    }
+}
 
 /// Subscribers of one reactor.
 #[derive(Debug)]
@@ -110,6 +195,32 @@ pub struct Message<'a> {
     pub compress: bool,
     /// Its bytes.
     pub payload: &'a [u8],
+    /// What processes know it by, if it is carried.
+    pub mark: Option<Mark>,
+}
+
+/// What processes know a message of a topic by.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Mark {
+    /// Who published it.
+    pub origin: u64,
+    /// Which of its messages to this topic it is.
+    pub sequence: u64,
+    /// Where it is in the topic's history, 0 if that is not known.
+    pub offset: u64,
+}
+
+/// Whether somebody whose messages were taken down gets them from a reactor.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Joined {
+    /// There are notes that it was not sent.
+    NotYet,
+    /// It does, and missed nothing.
+    WithAll,
+    /// It does; there was not enough room for the notes.
+    WithoutSome,
+    /// Nobody knows of it.
+    Gone,
 }
 
 /// What one environment has to do with a hub.
@@ -118,6 +229,7 @@ pub struct Membership {
     hub: Arc<Hub>,
     helm: Arc<Helm>,
     carrier: Option<Arc<dyn Carrier>>,
+    next_recording: u32,
 }
 
 impl Membership {
@@ -144,6 +256,7 @@ impl Membership {
             hub,
             helm: Arc::clone(helm),
             carrier: None,
+            next_recording: 0,
         }
     }
 
@@ -191,28 +304,10 @@ impl Membership {
         let Some(seat) = self.helm.seats().get(lane) else {
             return 0;
         };
-        let mut topics = lock(&self.hub.topics);
-        if !topics.contains_key(name) {
-            topics.insert(name.to_owned(), Arc::default());
-            self.hub.want(name, true);
-        }
-        let Some(routes) = topics.get(name) else {
-            return 0;
-        };
-        let mut routes = lock(routes);
-        let known = routes
-            .iter_mut()
-            .find(|route| Arc::ptr_eq(&route.seat, seat));
-        match known {
-            Some(route) => route.count += 1,
-            None => routes.push(Route {
-                helm: Arc::clone(&self.helm),
-                seat: Arc::clone(seat),
-                topic,
-                count: 1,
-            }),
-        }
-        total(&routes)
+        self.hub.with_topic(name, |subscribers| {
+            subscribers.add(&self.helm, seat, topic);
+            subscribers.count()
+        })
     }
 
     /// One of them is not any more; its UNSUBSCRIBE is to be written next. How many are left.
@@ -220,41 +315,98 @@ impl Membership {
         let Some(seat) = self.helm.seats().get(lane) else {
             return 0;
         };
-        let mut topics = lock(&self.hub.topics);
-        let Some(routes) = topics.get(name).map(Arc::clone) else {
-            return 0;
-        };
-        let mut routes = lock(&routes);
-        let known = routes
-            .iter()
-            .position(|route| Arc::ptr_eq(&route.seat, seat));
-        if let Some(index) = known {
-            routes[index].count -= 1;
-            if routes[index].count == 0 {
-                routes.swap_remove(index);
+        self.hub.without(name, |subscribers| {
+            let routes = &mut subscribers.routes;
+            let known = routes
+                .iter()
+                .position(|route| Arc::ptr_eq(&route.seat, seat));
+            if let Some(index) = known {
+                routes[index].count -= 1;
+                if routes[index].count == 0 {
+                    routes.swap_remove(index);
+                }
             }
-        }
-        if routes.is_empty() {
-            topics.remove(name);
-            self.hub.want(name, false);
-        }
-        total(&routes)
+        })
     }
 
-    /// Hands a message to the reactors of other environments, and, unless it is to stay in this
-    /// process, to the carrier. How many subscribers those reactors have.
-    pub fn publish(&self, name: &str, message: &Message<'_>, stays: bool) -> u32 {
-        if !stays && let Some(carrier) = self.hub.carrier() {
-            carrier.publish(name, message);
+    /// Somebody subscribes who is to be told of earlier messages first: until then, what is published
+    /// is taken down, up to so many bytes. The recording's number here, and how many are subscribed.
+    pub fn record(&mut self, name: &str, most: usize) -> (u32, u32) {
+        let id = self.next_recording;
+        self.next_recording = id.wrapping_add(1);
+        let recording = Recording::new(id, &self.helm, most);
+        let count = self.hub.with_topic(name, |subscribers| {
+            subscribers.recordings.push(recording);
+            subscribers.count()
+        });
+        (id, count)
+    }
+
+    /// What was taken down since this was asked for last.
+    pub fn take_notes(&mut self, name: &str, id: u32) -> Vec<Note> {
+        let Some(subscribers) = self.hub.topic(name) else {
+            return Vec::new();
+        };
+        let mut subscribers = lock(&subscribers);
+        let at = subscribers.recording(&self.helm, id);
+        at.map_or_else(Vec::new, |at| subscribers.recordings[at].take())
+    }
+
+    /// The connection gets what follows from its reactor, from behind what it was sent so far, unless
+    /// there are notes that it was not sent: these are to be taken first.
+    pub fn join_recorded(
+        &mut self,
+        name: &str,
+        id: u32,
+        lane: usize,
+        slot: SlotId,
+        topic: u32,
+    ) -> Joined {
+        let (Some(seat), Some(subscribers)) = (self.helm.seats().get(lane), self.hub.topic(name))
+        else {
+            return Joined::Gone;
+        };
+        let mut subscribers = lock(&subscribers);
+        let Some(at) = subscribers.recording(&self.helm, id) else {
+            return Joined::Gone;
+        };
+        if !subscribers.recordings[at].is_empty() {
+            return Joined::NotYet;
         }
-        self.hub.hand_out(name, message, Some(&self.helm))
+        let recording = subscribers.recordings.swap_remove(at);
+        seat.subscribe(slot, topic);
+        subscribers.add(&self.helm, seat, topic);
+        if recording.has_overflowed() {
+            Joined::WithoutSome
+        } else {
+            Joined::WithAll
+        }
+    }
+
+    /// The recording ends. How many are left.
+    pub fn stop_recording(&mut self, name: &str, id: u32) -> u32 {
+        self.hub.without(name, |subscribers| {
+            if let Some(at) = subscribers.recording(&self.helm, id) {
+                subscribers.recordings.swap_remove(at);
+            }
+        })
+    }
+
+    /// Hands a message to the reactors of other environments, to recordings, but for those here that
+    /// `skip` names, and, unless it is to stay in this process, to the carrier. How many subscribers
+    /// other environments have.
+    pub fn publish(&self, name: &str, message: Message<'_>, stays: bool, skip: &[u32]) -> u32 {
+        let carrier = if stays { None } else { self.hub.carrier() };
+        let mark = carrier.and_then(|carrier| carrier.publish(name, &message));
+        let message = Message { mark, ..message };
+        self.hub.hand_out(name, &message, Some(&self.helm), skip)
     }
 
     /// How many are subscribed to a topic, in all threads.
     #[must_use]
     pub fn count(&self, name: &str) -> u32 {
-        let routes = lock(&self.hub.topics).get(name).map(Arc::clone);
-        routes.map_or(0, |routes| total(&lock(&routes)))
+        let subscribers = self.hub.topic(name);
+        subscribers.map_or(0, |subscribers| lock(&subscribers).count())
     }
 
     /// The topics that somebody is subscribed to, in all threads.
@@ -266,19 +418,17 @@ impl Membership {
 
 impl Drop for Membership {
     fn drop(&mut self) {
-        lock(&self.hub.topics).retain(|name, routes| {
-            let mut routes = lock(routes);
+        lock(&self.hub.topics).retain(|name, subscribers| {
+            let mut subscribers = lock(subscribers);
+            let Subscribers { routes, recordings } = &mut *subscribers;
             routes.retain(|route| !Arc::ptr_eq(&route.helm, &self.helm));
-            if routes.is_empty() {
+            recordings.retain(|recording| !recording.is_of(&self.helm));
+            if subscribers.is_empty() {
                 self.hub.want(name, false);
             }
-            !routes.is_empty()
+            !subscribers.is_empty()
         });
     }
-}
-
-fn total(routes: &[Route]) -> u32 {
-    routes.iter().map(|route| route.count).sum()
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {

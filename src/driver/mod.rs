@@ -28,6 +28,7 @@ mod hub;
 mod models;
 pub mod policy;
 mod pool;
+mod recording;
 mod seat;
 mod sentinel;
 mod turns;
@@ -37,8 +38,9 @@ mod worker;
 
 pub use fleet::Fleet;
 pub use helm::{Helm, Setting};
-pub use hub::{Carried, Carrier, Membership, Message};
+pub use hub::{Carried, Carrier, Joined, Mark, Membership, Message};
 pub use policy::Driver;
 pub use pool::Pool;
+pub use recording::Note;
 pub use seat::{Incoming, Seat, Vacated};
 pub use turns::{Activity, TURN_BOUNDS, Turns};

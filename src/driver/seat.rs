@@ -41,6 +41,7 @@ pub struct Incoming {
 enum Handed {
     Connection(Incoming),
     Message(Foreign),
+    Subscription { connection: SlotId, topic: u32 },
 }
 
 /// What a listener leaves to whoever goes on with it.
@@ -186,6 +187,15 @@ impl Seat {
             .lane
             .push_behind(&self.outbox, Handed::Message(message))
         {
+            self.wake();
+        }
+    }
+
+    /// JavaScript side: a connection is subscribed to a topic behind all that this thread has sent
+    /// so far.
+    pub(super) fn subscribe(&self, connection: SlotId, topic: u32) {
+        let subscription = Handed::Subscription { connection, topic };
+        if self.lane.push_behind(&self.outbox, subscription) {
             self.wake();
         }
     }
@@ -566,6 +576,9 @@ impl Seat {
                 }
                 Piece::Control(Handed::Message(message)) => {
                     reactor.publish_from_elsewhere(&message);
+                }
+                Piece::Control(Handed::Subscription { connection, topic }) => {
+                    reactor.subscribe(connection, topic);
                 }
             });
         self.ran.fetch_add(count as u64, Ordering::Relaxed);

@@ -130,6 +130,13 @@ impl<N: Network> Reactor<N> {
         });
     }
 
+    /// What the command of this name does, for somebody who must not write it.
+    pub fn subscribe(&mut self, connection: SlotId, topic: u32) {
+        if let Some(token) = self.slots.token(connection) {
+            self.topics.join(token, topic);
+        }
+    }
+
     /// Gives a message that was published on another thread to all members of a topic.
     pub fn publish_from_elsewhere(&mut self, message: &Foreign) {
         let payload = message.payload.as_slice();

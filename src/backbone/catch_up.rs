@@ -1,0 +1,188 @@
+//! What was missed, asked of an engine that keeps a history.
+//!
+//! Owns: where a process learns its place in the history of a topic, and goes on from there after
+//! an outage; what a single subscriber missed. Called by `carry.rs`. Runs on: worker.
+//! INVARIANT: whoever asked is answered, whatever happens. Tests: `__test__/backbone/history.test.js`.
+
+use std::sync::Arc;
+
+use super::carry::within;
+use super::config::Failure;
+use super::engine::Engine;
+use super::history::{Asked, Kept, Place, Recovery, Replay};
+use super::shared::Shared;
+
+/// Topics whose messages are asked for at once.
+const TOPICS: usize = 16;
+
+/// Topics are about to be new here: notes where their histories end.
+pub(super) async fn learn_places<E: Engine>(
+    shared: &Arc<Shared>,
+    engine: &mut E,
+    topics: &[Arc<str>],
+) -> Result<(), Failure> {
+    if shared.config.history.is_none() {
+        return Ok(());
+    }
+    let new = topics
+        .iter()
+        .filter(|topic| shared.incoming.place(topic).is_none());
+    let asked: Vec<_> = new
+        .map(|topic| Asked {
+            topic: Arc::clone(topic),
+            since: None,
+        })
+        .collect();
+    if asked.is_empty() {
+        return Ok(());
+    }
+    let answers = within(shared, "asking for histories", engine.history(&asked)).await?;
+    for (Asked { topic, .. }, answer) in asked.iter().zip(answers) {
+        match answer {
+            Ok(kept) => shared.incoming.reach(topic, kept.end),
+            Err(failure) => shared.fail(&failure),
+        }
+    }
+    Ok(())
+}
+
+/// The engine is back: delivers what was missed of topics, and tells where that is not possible.
+pub(super) async fn catch_up<E: Engine>(
+    shared: &Arc<Shared>,
+    engine: &mut E,
+    topics: &[Arc<str>],
+) -> Result<(), Failure> {
+    for some in topics.chunks(TOPICS) {
+        let asked: Vec<_> = some
+            .iter()
+            .filter_map(|topic| {
+                let since = Some(shared.incoming.place(topic)?);
+                let topic = Arc::clone(topic);
+                Some(Asked { topic, since })
+            })
+            .collect();
+        let answers = match asked.is_empty() {
+            true => Vec::new(),
+            false => within(shared, "asking for histories", engine.history(&asked)).await?,
+        };
+        let mut complete = Vec::new();
+        for (Asked { topic, .. }, answer) in asked.iter().zip(answers) {
+            if deliver(shared, topic, answer) {
+                complete.push(topic);
+            }
+        }
+        for topic in some.iter().filter(|topic| !complete.contains(topic)) {
+            shared.gap(topic, true);
+        }
+    }
+    Ok(())
+}
+
+/// Delivers what was missed of a topic, and then what had to wait for it. Whether that is all.
+fn deliver(shared: &Shared, topic: &str, answer: Result<Kept, Failure>) -> bool {
+    let mut complete = false;
+    match answer {
+        Ok(Kept { end, messages }) => {
+            if let Some(messages) = messages {
+                complete = true;
+                shared.incoming.tighten(topic);
+                let epoch = end.epoch;
+                for (offset, frame) in messages {
+                    shared.receive_now(topic, Some(Place { epoch, offset }), &frame);
+                }
+            }
+            shared.incoming.reach(topic, end);
+        }
+        Err(failure) => shared.fail(&failure),
+    }
+    while let Some(held) = shared.incoming.release(topic) {
+        let Some(held) = held else {
+            return false;
+        };
+        for (place, frame) in held {
+            shared.receive_now(topic, place, &frame);
+        }
+    }
+    complete
+}
+
+/// Answers subscribers who want to know what they missed; they are told of nothing if their topics
+/// could not be `told`.
+pub(super) async fn recover<E: Engine>(
+    shared: &Arc<Shared>,
+    engine: &mut E,
+    recoveries: Vec<Recovery>,
+    told: Result<(), Failure>,
+) -> Result<(), Failure> {
+    let mut rest = recoveries.into_iter();
+    let mut outcome = told;
+    while outcome.is_ok() && rest.len() > 0 {
+        let some: Vec<_> = rest.by_ref().take(TOPICS).collect();
+        outcome = recover_some(shared, engine, some).await;
+    }
+    for recovery in rest {
+        recovery.answer(Replay::default());
+    }
+    outcome
+}
+
+async fn recover_some<E: Engine>(
+    shared: &Arc<Shared>,
+    engine: &mut E,
+    recoveries: Vec<Recovery>,
+) -> Result<(), Failure> {
+    let asked: Vec<_> = recoveries
+        .iter()
+        .map(|recovery| Asked {
+            topic: Arc::clone(&recovery.topic),
+            since: Some(recovery.since),
+        })
+        .collect();
+    let answers = within(shared, "asking for histories", engine.history(&asked)).await;
+    let (answers, outcome) = match answers {
+        Ok(answers) => (answers, Ok(())),
+        Err(failure) => (Vec::new(), Err(failure)),
+    };
+    let mut replays = answers.into_iter().map(|answer| match answer {
+        Ok(kept) => Replay::of(kept),
+        Err(failure) => {
+            shared.fail(&failure);
+            Replay::default()
+        }
+    });
+    let replays: Vec<_> = recoveries
+        .iter()
+        .map(|_| replays.next().unwrap_or_default())
+        .collect();
+    // What is replayed must not come live afterwards.
+    let arrived = tokio::time::timeout(shared.config.timeout, async {
+        for (recovery, replay) in recoveries.iter().zip(&replays) {
+            wait_for(shared, &recovery.topic, replay).await;
+        }
+    })
+    .await;
+    for (recovery, replay) in recoveries.into_iter().zip(replays) {
+        recovery.answer(if arrived.is_ok() {
+            replay
+        } else {
+            Replay::default()
+        });
+    }
+    outcome
+}
+
+/// Waits until this process got all that a replay has.
+async fn wait_for(shared: &Shared, topic: &str, replay: &Replay) {
+    let (Some(end), Some(last)) = (replay.end, replay.last_offset()) else {
+        return;
+    };
+    loop {
+        let notified = shared.arrived.notified();
+        let place = shared.incoming.place(topic);
+        // A topic that nobody wants any more is not waited for.
+        if place.is_none_or(|place| place.epoch == end.epoch && place.offset >= last) {
+            return;
+        }
+        notified.await;
+    }
+}
