@@ -95,9 +95,10 @@ describe.each(['redis', 'nats'])('%s', (name) => {
     const [here, there] = [await startServer(settings), await startServer(settings)];
     const witness = await there.client('room');
     await there.ask('flush');
+    const start = await positionOf(there);
     await here.publish('room', 'zero');
     await witness.until('zero');
-    const since = await positionOf(there);
+    const since = await positionAfter(there, start);
     const state = { running: true, published: 0 };
     const traffic = (async () => {
       while (state.running) {

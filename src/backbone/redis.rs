@@ -1,97 +1,112 @@
-//! Redis and Valkey, by the client `redis`.
+//! Redis and Valkey, alone or as a cluster.
 //!
-//! Owns: [`Redis`]: one connection that publishes and one that is subscribed, each speaking
-//! RESP3: pushes take the place of no answer, and what comes waits for nothing that goes.
-//! Histories are `redis_history.rs`. Called by `carry.rs`. Runs on: worker.
-//! Tests: `__test__/backbone`.
+//! Owns: [`Redis`]: of each node one connection that publishes and one that is subscribed: what
+//! comes waits for nothing that goes. In a cluster channels are sharded; when it changes, everything
+//! begins anew. Connections are `redis_line.rs`, names and nodes `redis_channels.rs`, histories
+//! `redis_history.rs`. Called by `carry.rs`. Runs on: worker. Tests: `__test__/backbone`.
 
-use std::sync::{Arc, Weak};
+use std::sync::Arc;
 
-use redis::aio::{AsyncPushSender, MultiplexedConnection, SendError};
-use redis::{
-    AsyncConnectionConfig, Cmd, ErrorKind, Pipeline, ProtocolVersion, PushInfo, PushKind,
-    RedisConnectionInfo, RedisError, ServerErrorKind, Value, cmd,
-};
+use futures_util::future::try_join_all;
+use redis::{Cmd, Value, cmd};
 use tokio::sync::Notify;
-use tokio::task::AbortHandle;
 
 use super::config::{Failure, Reason};
-use super::engine::{self, Engine, Refusal};
+use super::engine::{Engine, Refusal};
 use super::history::{Asked, Kept};
 use super::outgoing::Waiting;
-use super::redis_history::{Histories, split};
-use super::shared::Shared;
+use super::redis_channels::{Channels, Slots};
+use super::redis_history::Histories;
+use super::redis_line::Line;
+use super::redis_pushes::{Leaving, Pushes};
+use super::shared::{Shared, lock};
 
-/// The oldest version that this is made for.
-const OLDEST: u32 = 7;
-
-/// One connection, which ends with this.
-pub(super) struct Line {
-    connection: MultiplexedConnection,
-    driver: AbortHandle,
+/// A server.
+struct Node {
+    publisher: Line,
+    subscriber: Line,
 }
 
-impl Drop for Line {
-    fn drop(&mut self) {
-        self.driver.abort();
-    }
+/// Which of a node's connections.
+#[derive(Clone, Copy)]
+enum Side {
+    Publisher,
+    Subscriber,
 }
 
 /// A Redis.
 pub(super) struct Redis {
-    publisher: Line,
-    subscriber: Line,
+    nodes: Vec<Node>,
+    /// Which of them has what, in a cluster.
+    slots: Option<Slots>,
+    channels: Channels,
+    leaving: Leaving,
     ended: Arc<Notify>,
-    prefix: String,
     version: String,
     histories: Option<Histories>,
 }
 
-/// Takes what the server pushes.
-struct Pushes {
-    shared: Weak<Shared>,
-    prefix: usize,
-}
-
-impl AsyncPushSender for Pushes {
-    fn send(&self, info: PushInfo) -> Result<(), SendError> {
-        let (PushKind::Message, [Value::BulkString(channel), Value::BulkString(payload)]) =
-            (&info.kind, info.data.as_slice())
-        else {
-            return Ok(());
-        };
-        let topic = channel.get(self.prefix..).map(std::str::from_utf8);
-        if let (Some(Ok(topic)), Some(shared)) = (topic, self.shared.upgrade()) {
-            let (place, frame) = split(payload);
-            shared.receive(topic, place, frame);
-        }
-        Ok(())
-    }
-}
-
 impl Engine for Redis {
     async fn connect(shared: &Arc<Shared>, address: usize) -> Result<Self, Failure> {
+        let config = &shared.config;
+        let place = config.addresses.get(address);
+        let place = place.ok_or_else(|| Failure::new(Reason::Connection, "no such address"))?;
         let ended = Arc::<Notify>::default();
-        let prefix = shared.config.prefix.clone();
+        let mut first = Line::open(config, place, None, &ended).await?;
+        let introduction = first.introduce().await?;
+        let slots = match introduction.is_cluster {
+            false => None,
+            true => {
+                let mut question = cmd("CLUSTER");
+                question.arg("SLOTS");
+                let answers = first.answers(&[question]).await?;
+                let answer = answers.into_iter().next().unwrap_or(Value::Nil);
+                Some(Slots::read(&answer.extract_error()?, place)?)
+            }
+        };
         let pushes = Pushes {
             shared: Arc::downgrade(shared),
-            prefix: prefix.len(),
+            channels: Channels::new(&config.prefix, introduction.is_cluster),
+            leaving: Leaving::default(),
+            ended: Arc::clone(&ended),
         };
-        let mut publisher = Line::open(shared, address, None, &ended).await?;
-        let version = publisher.introduce().await?;
-        let mut subscriber = Line::open(shared, address, Some(pushes), &ended).await?;
-        let histories = match shared.config.history {
-            None => None,
-            Some(history) => Some(Histories::prepare(history, &prefix, &mut subscriber).await?),
+        let nodes = match &slots {
+            None => {
+                let subscriber = Line::open(config, place, Some(pushes.clone()), &ended).await?;
+                vec![Node {
+                    publisher: first,
+                    subscriber,
+                }]
+            }
+            Some(slots) => {
+                try_join_all(slots.nodes.iter().map(|place| async {
+                    Ok::<_, Failure>(Node {
+                        publisher: Line::open(config, place, None, &ended).await?,
+                        subscriber: Line::open(config, place, Some(pushes.clone()), &ended).await?,
+                    })
+                }))
+                .await?
+            }
         };
-        Ok(Self {
-            publisher,
-            subscriber,
+        let Pushes {
+            channels, leaving, ..
+        } = pushes;
+        let mut redis = Self {
+            nodes,
+            slots,
+            channels,
+            leaving,
             ended,
-            prefix,
-            version,
-            histories,
-        })
+            version: introduction.version,
+            histories: None,
+        };
+        if let Some(history) = config.history {
+            let lines = redis.nodes.iter_mut().map(|node| &mut node.subscriber);
+            let lines: Vec<_> = lines.collect();
+            redis.histories =
+                Some(Histories::prepare(history, redis.channels.clone(), lines).await?);
+        }
+        Ok(redis)
     }
 
     fn version(&self) -> &str {
@@ -100,40 +115,57 @@ impl Engine for Redis {
 
     async fn subscribe(&mut self, topics: &[Arc<str>]) -> Result<Vec<Refusal>, Failure> {
         // A command for each channel: the client expects one answer to one command.
-        let commands = topics.iter().map(|topic| self.command("SUBSCRIBE", topic));
-        let commands: Vec<_> = commands.collect();
-        self.subscriber.run(&commands).await
+        let name = self.channels.subscribe();
+        let commands = topics.iter().map(|topic| self.about(name, topic));
+        let commands = commands.collect();
+        self.run(Side::Subscriber, commands).await
     }
 
     async fn unsubscribe(&mut self, topics: &[Arc<str>]) -> Result<(), Failure> {
-        let commands = topics
-            .iter()
-            .map(|topic| self.command("UNSUBSCRIBE", topic));
-        let commands: Vec<_> = commands.collect();
-        self.subscriber.run(&commands).await.map(|_| ())
+        if self.slots.is_some() {
+            let channels = topics.iter().map(|topic| self.channels.name(topic));
+            lock(&self.leaving).extend(channels);
+        }
+        let name = self.channels.unsubscribe();
+        let commands = topics.iter().map(|topic| self.about(name, topic));
+        let commands = commands.collect();
+        self.run(Side::Subscriber, commands).await.map(|_| ())
     }
 
     async fn publish(&mut self, batch: &[Waiting]) -> Result<Vec<Refusal>, Failure> {
         let commands = batch.iter().map(|message| match &self.histories {
-            Some(histories) => histories.publish(&message.topic, &message.frame),
+            Some(histories) => {
+                let command = histories.publish(&message.topic, &message.frame);
+                (self.node_of(&message.topic), command)
+            }
             None => {
-                let mut command = self.command("PUBLISH", &message.topic);
+                let (node, mut command) = self.about(self.channels.publish(), &message.topic);
                 command.arg(&*message.frame);
-                command
+                (node, command)
             }
         });
-        let commands: Vec<_> = commands.collect();
-        self.publisher.run(&commands).await
+        let commands = commands.collect();
+        self.run(Side::Publisher, commands).await
     }
 
     async fn history(&mut self, asked: &[Asked]) -> Result<Vec<Result<Kept, Failure>>, Failure> {
         let Some(histories) = &self.histories else {
             return Ok(Vec::new());
         };
-        let commands: Vec<_> = asked.iter().map(|asked| histories.read(asked)).collect();
+        let mut all = Vec::with_capacity(asked.len());
+        let commands = asked
+            .iter()
+            .map(|asked| (self.node_of(&asked.topic), histories.read(asked)));
+        let groups = self.grouped(commands.collect());
         // Where pushes come: what was published before is with us when the answer is.
-        let answers = self.subscriber.answers(&commands).await?;
-        let kept = asked.iter().zip(answers).map(|(asked, answer)| {
+        let lines = self.nodes.iter_mut().map(|node| &mut node.subscriber);
+        for (line, (places, commands)) in lines.zip(groups) {
+            if !commands.is_empty() {
+                all.extend(places.into_iter().zip(line.answers(&commands).await?));
+            }
+        }
+        all.sort_unstable_by_key(|(place, _)| *place);
+        let kept = asked.iter().zip(all).map(|(asked, (_, answer))| {
             let answer = answer.extract_error().map_err(Failure::from)?;
             histories.kept(asked, answer)
         });
@@ -142,145 +174,74 @@ impl Engine for Redis {
 
     async fn ping(&mut self) -> Result<(), Failure> {
         let ping = [cmd("PING")];
-        self.publisher.run(&ping).await?;
-        self.subscriber.run(&ping).await.map(|_| ())
+        for Node {
+            publisher,
+            subscriber,
+        } in &mut self.nodes
+        {
+            publisher.run(&ping).await?;
+            subscriber.run(&ping).await?;
+        }
+        Ok(())
     }
 
     async fn ended(&mut self) -> Result<Failure, Failure> {
         self.ended.notified().await;
-        Err(Failure::new(
-            Reason::Connection,
-            "the connection was closed",
-        ))
+        let text = match self.slots {
+            None => "the connection was closed",
+            Some(_) => "a connection was closed, or the cluster has changed",
+        };
+        Err(Failure::new(Reason::Connection, text))
     }
 }
 
 impl Redis {
-    fn command(&self, name: &str, topic: &str) -> Cmd {
+    fn node_of(&self, topic: &str) -> usize {
+        let slots = self.slots.as_ref();
+        slots.map_or(0, |slots| slots.node_of(&self.channels.name(topic)))
+    }
+
+    /// A command about a topic's channel, and for which node it is.
+    fn about(&self, name: &str, topic: &str) -> (usize, Cmd) {
         let mut command = cmd(name);
-        command.arg([&self.prefix, topic].concat());
-        command
-    }
-}
-
-impl Line {
-    async fn open(
-        shared: &Arc<Shared>,
-        address: usize,
-        pushes: Option<Pushes>,
-        ended: &Arc<Notify>,
-    ) -> Result<Self, Failure> {
-        let config = &shared.config;
-        let place = config.addresses.get(address);
-        let place = place.ok_or_else(|| Failure::new(Reason::Connection, "no such address"))?;
-        let stream = engine::connect(config, place).await?;
-
-        let mut login = RedisConnectionInfo::default()
-            .set_protocol(ProtocolVersion::RESP3)
-            .set_db(config.database)
-            .set_lib_name("ferrows", env!("CARGO_PKG_VERSION"));
-        if let Some(username) = &config.credentials.username {
-            login = login.set_username(username);
-        }
-        if let Some(password) = &config.credentials.password {
-            login = login.set_password(password);
-        }
-        let mut options = AsyncConnectionConfig::new().set_response_timeout(None);
-        if let Some(pushes) = pushes {
-            options = options.set_push_sender(pushes);
-        }
-        let (connection, driver) =
-            MultiplexedConnection::new_with_config(&login, stream, options).await?;
-        let ended = Arc::clone(ended);
-        let driver = tokio::spawn(async move {
-            driver.await;
-            ended.notify_one();
-        });
-        Ok(Self {
-            connection,
-            driver: driver.abort_handle(),
-        })
+        command.arg(self.channels.name(topic));
+        (self.node_of(topic), command)
     }
 
-    /// Asks for the version, and whether it is one that this is made for.
-    async fn introduce(&mut self) -> Result<String, Failure> {
-        let answer = self.connection.send_packed_command(&cmd("HELLO")).await?;
-        let Value::Map(fields) = answer else {
-            return Err(Failure::new(Reason::Engine, "it does not answer HELLO"));
-        };
-        let field = |name: &str| {
-            fields
-                .iter()
-                .find_map(|(key, value)| match (text(key), text(value)) {
-                    (Some(key), Some(value)) if key == name => Some(value),
-                    _ => None,
-                })
-        };
-        let version = field("version").unwrap_or_default();
-        let major = version
-            .split('.')
-            .next()
-            .and_then(|major| major.parse().ok());
-        if major.is_none_or(|major: u32| major < OLDEST) {
-            let text = format!("version {version:?} is older than {OLDEST}.0");
-            return Err(Failure::new(Reason::Engine, text));
-        }
-        Ok(format!("{} {version}", field("server").unwrap_or("redis")))
-    }
-
-    /// Runs commands at once, and waits for all answers.
-    pub(super) async fn answers(&mut self, commands: &[Cmd]) -> Result<Vec<Value>, Failure> {
-        let mut pipeline = Pipeline::with_capacity(commands.len());
-        for command in commands {
-            pipeline.add_command(command.clone());
-        }
-        let answers = self
-            .connection
-            .send_packed_commands(&pipeline, 0, commands.len())
-            .await?;
-        Ok(answers)
-    }
-
-    /// The same. Those that were refused.
-    async fn run(&mut self, commands: &[Cmd]) -> Result<Vec<Refusal>, Failure> {
-        let mut refusals = Vec::new();
-        for (at, answer) in self.answers(commands).await?.into_iter().enumerate() {
-            match answer.extract_error().map_err(Failure::from) {
-                Ok(_) => {}
-                Err(failure) if failure.reason == Reason::Connection => return Err(failure),
-                Err(failure) => refusals.push((at, failure)),
+    /// Commands by node, with their places.
+    fn grouped(&self, commands: Vec<(usize, Cmd)>) -> Vec<(Vec<usize>, Vec<Cmd>)> {
+        let mut groups = vec![<(Vec<_>, Vec<_>)>::default(); self.nodes.len()];
+        for (place, (node, command)) in commands.into_iter().enumerate() {
+            if let Some((places, commands)) = groups.get_mut(node) {
+                places.push(place);
+                commands.push(command);
             }
         }
-        Ok(refusals)
+        groups
     }
-}
 
-fn text(value: &Value) -> Option<&str> {
-    match value {
-        Value::SimpleString(text) => Some(text),
-        Value::BulkString(bytes) => std::str::from_utf8(bytes).ok(),
-        _ => None,
-    }
-}
-
-impl From<RedisError> for Failure {
-    fn from(error: RedisError) -> Self {
-        let reason = match (error.kind(), error.code()) {
-            (ErrorKind::AuthenticationFailed, _) | (_, Some("WRONGPASS" | "NOAUTH")) => {
-                Reason::Credentials
-            }
-            (ErrorKind::Server(ServerErrorKind::NoPerm), _) => Reason::Refused,
-            // The next connection is given them again.
-            (ErrorKind::Server(ServerErrorKind::NoScript), _) => Reason::Connection,
-            (ErrorKind::RESP3NotSupported, _) => Reason::Engine,
-            (ErrorKind::Io, _) => Reason::Connection,
-            (ErrorKind::Parse | ErrorKind::UnexpectedReturnType, _) => Reason::Engine,
-            _ => Reason::Refused,
-        };
-        let text = match reason {
-            Reason::Engine => format!("it does not speak RESP3, as of version 6: {error}"),
-            _ => error.to_string(),
-        };
-        Failure::new(reason, text)
+    /// Runs commands, each on its node. Those that were refused.
+    async fn run(
+        &mut self,
+        side: Side,
+        commands: Vec<(usize, Cmd)>,
+    ) -> Result<Vec<Refusal>, Failure> {
+        let groups = self.grouped(commands);
+        let busy = self.nodes.iter_mut().zip(groups);
+        let running = busy.filter(|(_, (places, _))| !places.is_empty());
+        let all = try_join_all(running.map(|(node, (places, commands))| async move {
+            let line = match side {
+                Side::Publisher => &mut node.publisher,
+                Side::Subscriber => &mut node.subscriber,
+            };
+            let refusals = line.run(&commands).await?;
+            let placed = refusals.into_iter().filter_map(|(at, failure)| {
+                let place = places.get(at)?;
+                Some((*place, failure))
+            });
+            Ok::<_, Failure>(placed.collect::<Vec<_>>())
+        }))
+        .await?;
+        Ok(all.into_iter().flatten().collect())
     }
 }

@@ -14,7 +14,8 @@ use redis::{Cmd, Value, cmd};
 
 use super::config::{Failure, History, Reason};
 use super::history::{Asked, Kept, Place};
-use super::redis::Line;
+use super::redis_channels::Channels;
+use super::redis_line::Line;
 
 /// Keeps a message and publishes it.
 const PUBLISH: &str = r"
@@ -29,7 +30,7 @@ local id = string.format('%.0f-0', offset)
 redis.call('XADD', KEYS[2], 'MAXLEN', ARGV[2], id, 'm', ARGV[1])
 redis.call('PEXPIRE', KEYS[2], ARGV[3])
 redis.call('PEXPIRE', KEYS[1], ARGV[5])
-redis.call('PUBLISH', ARGV[6], 'fh' .. epoch .. struct.pack('<I8', offset) .. ARGV[1])
+redis.call(ARGV[7], ARGV[6], 'fh' .. epoch .. struct.pack('<I8', offset) .. ARGV[1])
 return 1
 ";
 
@@ -55,7 +56,7 @@ const PLACE: usize = 18;
 
 /// The histories of a connection.
 pub(super) struct Histories {
-    prefix: String,
+    channels: Channels,
     size: u64,
     /// How long a stream is kept, and the hash, in milliseconds.
     ttl: u64,
@@ -67,30 +68,21 @@ pub(super) struct Histories {
 }
 
 impl Histories {
-    /// Gives the scripts to the engine.
+    /// Gives the scripts to the nodes.
     pub(super) async fn prepare(
         history: History,
-        prefix: &str,
-        line: &mut Line,
+        channels: Channels,
+        lines: Vec<&mut Line>,
     ) -> Result<Self, Failure> {
-        let mut scripts = Vec::new();
-        for text in [PUBLISH, READ] {
-            let mut load = cmd("SCRIPT");
-            load.arg("LOAD").arg(text);
-            scripts.push(load);
+        let mut known = None;
+        for line in lines {
+            known = Some(load(line).await?);
         }
-        let mut names = Vec::new();
-        for answer in line.answers(&scripts).await? {
-            match answer.extract_error()? {
-                Value::BulkString(name) => names.push(String::from_utf8_lossy(&name).into_owned()),
-                _ => return Err(unexpected()),
-            }
-        }
-        let [publish, read] = <[String; 2]>::try_from(names).map_err(|_| unexpected())?;
+        let [publish, read] = known.ok_or_else(unexpected)?;
         let chance = getrandom::u64().map_err(std::io::Error::other)?;
         let ttl = u64::try_from(history.ttl.as_millis()).unwrap_or(u64::MAX);
         Ok(Self {
-            prefix: prefix.to_owned(),
+            channels,
             size: history.size,
             ttl,
             // Whoever comes back in time is to find out that it missed nothing.
@@ -110,7 +102,8 @@ impl Histories {
             .arg(self.ttl)
             .arg(&self.epoch)
             .arg(self.place_ttl)
-            .arg([&self.prefix, topic].concat());
+            .arg(self.channels.name(topic))
+            .arg(self.channels.publish());
         command
     }
 
@@ -159,11 +152,29 @@ impl Histories {
     fn script(&self, name: &str, topic: &str) -> Cmd {
         let mut command = cmd("EVALSHA");
         command.arg(name).arg(2);
+        let key = self.channels.key(topic);
         for part in ["place", "history"] {
-            command.arg(format!("{}{{{topic}}}.{part}", self.prefix));
+            command.arg(format!("{key}.{part}"));
         }
         command
     }
+}
+
+/// Gives a node the scripts. What it calls them: all nodes the same.
+async fn load(line: &mut Line) -> Result<[String; 2], Failure> {
+    let scripts = [PUBLISH, READ].map(|text| {
+        let mut load = cmd("SCRIPT");
+        load.arg("LOAD").arg(text);
+        load
+    });
+    let mut names = Vec::new();
+    for answer in line.answers(&scripts).await? {
+        match answer.extract_error()? {
+            Value::BulkString(name) => names.push(String::from_utf8_lossy(&name).into_owned()),
+            _ => return Err(unexpected()),
+        }
+    }
+    <[String; 2]>::try_from(names).map_err(|_| unexpected())
 }
 
 /// A message as it comes on a channel: its place, if it is kept, and what was published.
@@ -220,7 +231,7 @@ mod tests {
 
     fn histories() -> Histories {
         Histories {
-            prefix: "p:".into(),
+            channels: Channels::new("p:", false),
             size: 3,
             ttl: 1000,
             place_ttl: 2000,

@@ -77,49 +77,12 @@ impl Hub {
         subscribers.count()
     }
 
-    /// Hands a message to reactors, those of an environment excepted, and to recordings, but for
-    /// those of this environment that `skip` names. How many subscribers other environments have.
-    fn hand_out(
-        &self,
-        name: &str,
-        message: &Message<'_>,
-        except: Option<&Arc<Helm>>,
-        skip: &[u32],
-    ) -> u32 {
+    /// Hands a message of the engine's to everybody. How many subscribers there are.
+    fn deliver(&self, name: &str, message: &Message<'_>) -> u32 {
         let Some(subscribers) = self.topic(name) else {
             return 0;
         };
-        let mut block: Option<Block> = None;
-        let mut count = 0;
-        // While this is held, nobody else gets the number of a topic in a reactor.
-        let mut subscribers = lock(&subscribers);
-        for recording in &mut subscribers.recordings {
-            let is_own = except.is_some_and(|helm| recording.is_of(helm));
-            if !is_own {
-                count += 1;
-            } else if skip.contains(&recording.id()) {
-                continue;
-            }
-            recording.note(message);
-        }
-        let others = subscribers
-            .routes
-            .iter()
-            .filter(|route| except.is_none_or(|helm| !Arc::ptr_eq(&route.helm, helm)));
-        for route in others {
-            let payload = block.get_or_insert_with(|| {
-                Block::copy_of(message.payload, &route.seat.lane().environment().pool)
-            });
-            route.seat.publish(Foreign {
-                topic: route.topic,
-                opcode: message.opcode,
-                compress: message.compress,
-                payload: payload.clone(),
-            });
-            route.helm.rouse();
-            count += route.count;
-        }
-        count
+        lock(&subscribers).hand_out(message, None, &[])
     }
 }
 
@@ -131,7 +94,7 @@ impl Carried {
     /// Hands a message to all subscribers of this process. How many they are.
     pub fn deliver(&self, name: &str, message: &Message<'_>) -> u32 {
         let hub = self.0.upgrade();
-        hub.map_or(0, |hub| hub.hand_out(name, message, None, &[]))
+        hub.map_or(0, |hub| hub.deliver(name, message))
     }
 }
 
@@ -167,6 +130,42 @@ impl Subscribers {
                 count: 1,
             }),
         }
+    }
+
+    /// Hands a message to reactors, those of an environment excepted, and to recordings, but for
+    /// those of this environment that `skip` names. How many subscribers other environments have.
+    ///
+    /// While the lock of this is held, nobody else gets the number of the topic in a reactor.
+    fn hand_out(&mut self, message: &Message<'_>, except: Option<&Arc<Helm>>, skip: &[u32]) -> u32 {
+        let mut block: Option<Block> = None;
+        let mut count = 0;
+        for recording in &mut self.recordings {
+            let is_own = except.is_some_and(|helm| recording.is_of(helm));
+            if !is_own {
+                count += 1;
+            } else if skip.contains(&recording.id()) {
+                continue;
+            }
+            recording.note(message);
+        }
+        let others = self
+            .routes
+            .iter()
+            .filter(|route| except.is_none_or(|helm| !Arc::ptr_eq(&route.helm, helm)));
+        for route in others {
+            let payload = block.get_or_insert_with(|| {
+                Block::copy_of(message.payload, &route.seat.lane().environment().pool)
+            });
+            route.seat.publish(Foreign {
+                topic: route.topic,
+                opcode: message.opcode,
+                compress: message.compress,
+                payload: payload.clone(),
+            });
+            route.helm.rouse();
+            count += route.count;
+        }
+        count
     }
 
     fn recording(&self, helm: &Arc<Helm>, id: u32) -> Option<usize> {
@@ -396,10 +395,24 @@ impl Membership {
     /// `skip` names, and, unless it is to stay in this process, to the carrier. How many subscribers
     /// other environments have.
     pub fn publish(&self, name: &str, message: Message<'_>, stays: bool, skip: &[u32]) -> u32 {
-        let carrier = if stays { None } else { self.hub.carrier() };
-        let mark = carrier.and_then(|carrier| carrier.publish(name, &message));
-        let message = Message { mark, ..message };
-        self.hub.hand_out(name, &message, Some(&self.helm), skip)
+        let carry = || {
+            let carrier = if stays { None } else { self.hub.carrier() };
+            carrier.and_then(|carrier| carrier.publish(name, &message))
+        };
+        let topics = lock(&self.hub.topics);
+        let Some(subscribers) = topics.get(name).map(Arc::clone) else {
+            carry();
+            return 0;
+        };
+        // Whoever begins or ends a recording does so before both or after both: what it is told of
+        // by the engine it is not told of here as well, and the reverse.
+        let mut subscribers = lock(&subscribers);
+        drop(topics);
+        let message = Message {
+            mark: carry(),
+            ..message
+        };
+        subscribers.hand_out(&message, Some(&self.helm), skip)
     }
 
     /// How many are subscribed to a topic, in all threads.
