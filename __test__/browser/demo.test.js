@@ -92,6 +92,8 @@ const title = obstacle === null ? 'in Chromium' : `in Chromium (skipped: ${obsta
       .getByRole('status')
       .getByText(/Everyday load: .*ws .*ferrows/)
       .waitFor();
+    const verdict = await page.locator('#verdict').textContent();
+    expect(verdict).toMatch(/^Everyday load, ferrows: \d.* the CPU a message, \d.* the messages/);
     const charts = page.getByRole('img');
     expect(await charts.count()).toBe(3);
     for (const chart of await charts.all()) {
@@ -126,8 +128,20 @@ const title = obstacle === null ? 'in Chromium' : `in Chromium (skipped: ${obsta
     await bob.click('#say button');
     await ann.getByText('hello Ann').waitFor();
     await ann.getByText(/^\d+\.\d\d ms$/).waitFor();
+    // A room of one's own.
+    const eve = await open();
+    await eve.fill('#name', 'Eve');
+    await eve.fill('#room', 'attic');
+    await eve.click('#join button');
+    await eve.getByText('Eve joined').waitFor();
+    await eve.getByText('1 in attic').waitFor();
+    await eve.fill('#text', 'anybody here?');
+    await eve.click('#say button');
+    await eve.getByText('anybody here?').waitFor();
+    await eve.close();
     await bob.close();
     await ann.getByText('Bob left').waitFor();
+    expect(await ann.getByText('anybody here?').count()).toBe(0);
 
     demo.kill('SIGTERM');
     const [code] = await once(demo, 'exit');

@@ -71,14 +71,30 @@ describe('the demo', () => {
 
   afterAll(() => demo.kill('SIGKILL'));
 
-  /** A WebSocket and its first message, parsed. */
+  /** A WebSocket, its first message, and what returns the next one, both parsed. */
   async function open(target) {
     const ws = new WebSocket(`ws://127.0.0.1:${port}${target}`);
-    const [first] = target === '/echo' ? [null, await once(ws, 'open')] : await once(ws, 'message');
-    return { first: first === null ? null : JSON.parse(first), ws };
+    // Several may come at once.
+    const messages = [];
+    ws.on('message', (data) => {
+      messages.push(data);
+      ws.emit('queued');
+    });
+    const next = async () => {
+      while (messages.length === 0) await once(ws, 'queued');
+      return JSON.parse(messages.shift());
+    };
+    if (target === '/echo') await once(ws, 'open');
+    return { first: target === '/echo' ? null : await next(), next, ws };
   }
 
-  const nextOf = async (ws) => JSON.parse((await once(ws, 'message'))[0]);
+  /** Waits for an entry of the chat. */
+  async function until(next, matches) {
+    for (;;) {
+      const found = (await next()).entries.find(matches);
+      if (found !== undefined) return found;
+    }
+  }
 
   async function get(target, method = 'GET') {
     const request = http.request({ host: '127.0.0.1', method, path: target, port }).end();
@@ -153,17 +169,39 @@ describe('the demo', () => {
   });
 
   test('chats, and keeps what was said', async () => {
-    const { ws: ann } = await open('/chat');
-    ann.send('{"name":"Ann\\u202e\\n"}');
-    let entry;
-    do [entry] = (await nextOf(ann)).entries.slice(-1);
-    while (entry?.note !== 'Ann joined');
-    ann.send('{"text":"hello"}');
-    expect((await nextOf(ann)).entries).toEqual([{ name: 'Ann', text: 'hello' }]);
-    const { first, ws: bob } = await open('/chat');
-    expect(first.begins).toBe(true);
-    expect(first.entries.slice(-1)).toEqual([{ name: 'Ann', text: 'hello' }]);
-    for (const ws of [ann, bob]) ws.terminate();
+    const ann = await open('/chat');
+    ann.ws.send('{"name":"Ann\\u202e\\n"}');
+    await until(ann.next, ({ note }) => note === 'Ann joined');
+    ann.ws.send('{"text":"hello"}');
+    const said = { name: 'Ann', text: 'hello' };
+    expect(await until(ann.next, ({ text }) => text !== undefined)).toEqual(said);
+    const bob = await open('/chat?room=lobby');
+    expect(bob.first).toMatchObject({ begins: true, room: 'lobby' });
+    expect(bob.first.entries.slice(-1)).toEqual([said]);
+    for (const { ws } of [ann, bob]) ws.terminate();
+  });
+
+  test('keeps rooms apart', async () => {
+    const [one, other] = [await open('/chat?room=one'), await open('/chat?room=%20other%20')];
+    expect([one.first, other.first].map(({ room, people }) => [room, people])).toEqual([
+      ['one', 1],
+      ['other', 1]
+    ]);
+    for (const { next, ws } of [one, other]) {
+      ws.send('{"name":"Ann"}');
+      await until(next, ({ note }) => note === 'Ann joined');
+    }
+    one.ws.send('{"text":"to one"}');
+    await until(one.next, ({ text }) => text === 'to one');
+    other.ws.send('{"text":"to other"}');
+    expect((await until(other.next, ({ text }) => text !== undefined)).text).toBe('to other');
+    for (const odd of ['', '%', '%00', '%ff', '&room=x', '='.repeat(5000)]) {
+      const { first, ws } = await open(`/chat?room=${odd}`);
+      expect([...first.room].length).toBeLessThanOrEqual(24);
+      expect(first.room).not.toBe('');
+      ws.terminate();
+    }
+    for (const { ws } of [one, other]) ws.terminate();
   });
 
   test('compares, once at a time, for everybody who looks', async () => {
@@ -195,9 +233,9 @@ describe('the demo', () => {
   });
 
   test('ends cleanly in the middle of a comparison', async () => {
-    const { ws } = await open('/comparison');
+    const { next, ws } = await open('/comparison');
     ws.send('{"start":"everyday"}');
-    await nextOf(ws);
+    await next();
     const exit = once(demo, 'exit');
     demo.kill('SIGTERM');
     const [code] = await once(ws, 'close');

@@ -38,6 +38,17 @@ module.exports = [
     seconds: 2
   },
   {
+    id: 'topic',
+    title: 'Topic',
+    text: 'The same to the 500 subscribers of a topic: ferrows publishes once. ws has no topics, and walks through its clients.',
+    headline: 'rate',
+    path: '/topic',
+    connections: 500,
+    inflight: 4,
+    toAll: true,
+    seconds: 2
+  },
+  {
     id: 'busy',
     title: 'Busy handler',
     text: 'The handler computes for 50 µs before it answers. A worker may take the I/O over.',

@@ -1,5 +1,6 @@
 // The server that is compared, in a process of its own: node server.js LIBRARY,
-// where LIBRARY is ws or ferrows. Nothing but the require() differs.
+// where LIBRARY is ws or ferrows. Nothing but the require() differs, and the topic,
+// which ws does not have.
 //
 // Started by run.js, which gets the port and, ten times a second, what the process
 // cost and who drives the I/O. Ends with its parent, and by itself after LIFETIME.
@@ -11,17 +12,25 @@ const fs = require('fs');
 const LIFETIME = 120000;
 const INTERVAL = 100;
 const BURN = 0.05;
+const TOPIC = 'everybody';
 
 const library = process.argv[2];
 const WebSocket = library === 'ferrows' ? require('../../..') : require('ws');
 
 const wss = new WebSocket.Server({ host: '127.0.0.1', port: 0 });
 
+function sendToAll(ws, data, isBinary) {
+  for (const client of wss.clients) client.send(data, { binary: isBinary });
+}
+
+function publish(ws, data, isBinary) {
+  wss.publish(TOPIC, data, { binary: isBinary });
+}
+
 const handlers = {
   '/echo': (ws, data, isBinary) => ws.send(data, { binary: isBinary }),
-  '/fanout'(ws, data, isBinary) {
-    for (const client of wss.clients) client.send(data, { binary: isBinary });
-  },
+  '/fanout': sendToAll,
+  '/topic': library === 'ferrows' ? publish : sendToAll,
   '/busy'(ws, data, isBinary) {
     const end = performance.now() + BURN;
     while (performance.now() < end);
@@ -31,6 +40,7 @@ const handlers = {
 
 wss.on('connection', (ws, request) => {
   const handler = handlers[request.url];
+  if (handler === publish) ws.subscribe(TOPIC);
   ws.on('error', () => {});
   ws.on('message', (data, isBinary) => handler(ws, data, isBinary));
 });

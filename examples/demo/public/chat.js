@@ -1,9 +1,10 @@
-// The chat: open the page twice and talk to yourself.
+// The chat: open the page twice and talk to yourself, in a room of your own if you like.
 
 import { connect } from './connection.js';
 
 const byId = (id) => document.getElementById(id);
 let name = null;
+let room = null;
 let socket = null;
 
 function item({ name: author, note, text }) {
@@ -19,16 +20,20 @@ function item({ name: author, note, text }) {
   return line;
 }
 
-connect('/chat', {
+const moveTo = connect('/chat', {
   onOpen(ws) {
     socket = ws;
     if (name !== null) ws.send(JSON.stringify({ name }));
   },
   onMessage(data) {
-    const { begins, entries, people } = JSON.parse(data);
+    const message = JSON.parse(data);
+    const { entries, people } = message;
     const list = byId('entries');
-    if (begins) list.replaceChildren();
-    byId('people').textContent = `${people} here`;
+    if (message.begins) {
+      list.replaceChildren();
+      ({ room } = message);
+    }
+    byId('people').textContent = `${people} in ${room}`;
     list.append(...entries.map(item));
     list.scrollTop = list.scrollHeight;
   },
@@ -41,7 +46,9 @@ byId('join').onsubmit = (event) => {
   event.preventDefault();
   if (socket === null) return;
   name = byId('name').value;
-  socket.send(JSON.stringify({ name }));
+  const wanted = byId('room').value.trim();
+  if (wanted === '' || wanted === room) socket.send(JSON.stringify({ name }));
+  else moveTo(`/chat?${new URLSearchParams({ room: wanted })}`);
   byId('join').hidden = true;
   byId('say').hidden = false;
   byId('text').focus();

@@ -72,6 +72,7 @@ function draw(id) {
   for (const chart of Object.values(charts)) chart.clear(seconds);
   byId('drivers').replaceChildren();
   byId('driver').textContent = '–';
+  byId('verdict').textContent = '\u00a0';
   for (const button of byId('scenarios').children) {
     button.setAttribute('aria-pressed', String(button.dataset.id === id));
   }
@@ -163,6 +164,20 @@ function describe(id) {
     byId(`chart-${name}`).setAttribute('aria-label', text);
   }
   say(`${scenario(id).title}: ${texts.rate} ${texts.cpu}`);
+  byId('verdict').textContent = verdict(id);
+}
+
+/** What a result comes to, the part first that its load is about. */
+function verdict(id) {
+  const { ferrows, ws } = results[id];
+  const times = (key) => `${(ferrows[key] / ws[key]).toFixed(key === 'rate' ? 1 : 2)} times`;
+  const parts = { rate: `${times('rate')} the messages of ws` };
+  if (ferrows.cpuEach !== null && ws.cpuEach > 0) {
+    parts.cpu = `${times('cpuEach')} the CPU a message`;
+  }
+  const { headline, title } = scenario(id);
+  const order = headline === 'cpu' ? [parts.cpu, parts.rate] : [parts.rate, parts.cpu];
+  return `${title}, ferrows: ${order.filter(Boolean).join(', ')}`;
 }
 
 function prepare({ obstacle, running, scenarios: list }) {

@@ -13,16 +13,20 @@ function show() {
 }
 
 /**
- * @param {string} path
+ * @param {string} first The path, with a query if there is one
  * @param {{onOpen?: Function, onMessage: Function, onClose?: Function}} handlers Called with the
  *     WebSocket, and with a message's data and the WebSocket
+ * @return {Function} Moves to another path
  */
-export function connect(path, { onOpen, onMessage, onClose }) {
+export function connect(first, { onOpen, onMessage, onClose }) {
   const scheme = location.protocol.replace('http', 'ws');
+  let path = first;
   let isAway = false;
+  let current = null;
 
-  (function open() {
+  function open() {
     const ws = new WebSocket(`${scheme}//${location.host}${path}`);
+    current = ws;
     ws.onopen = () => {
       if (isAway) away--;
       isAway = false;
@@ -37,5 +41,15 @@ export function connect(path, { onOpen, onMessage, onClose }) {
       onClose?.();
       setTimeout(open, RETRY);
     };
-  })();
+  }
+
+  open();
+  return (next) => {
+    path = next;
+    // While the server is away the next attempt goes there.
+    if (isAway) return;
+    Object.assign(current, { onopen: null, onmessage: null, onclose: null });
+    current.close();
+    open();
+  };
 }
