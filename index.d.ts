@@ -248,6 +248,14 @@ declare namespace WebSocket {
     local?: boolean | undefined;
   }
 
+  /** How much of a topic may wait for one peer. */
+  interface TopicPolicy {
+    /** Bytes of its messages, as they would be on the wire uncompressed: 1 to 2^32 - 1. */
+    maxBackpressure: number;
+    /** What becomes of one that exceeds them. Default: 'buffer'. */
+    onBackpressure?: 'buffer' | 'drop-newest' | 'drop-oldest' | 'latest' | 'close' | undefined;
+  }
+
   interface SubscribeOptions {
     /**
      * A position in the topic's history: what was published after it comes first. Throws a TypeError
@@ -509,6 +517,11 @@ declare namespace WebSocket {
      */
     onBackpressure?:
       'buffer' | 'drop-newest' | 'drop-oldest' | 'latest' | 'close' | false | null | undefined;
+    /**
+     * Asked once for each topic, when somebody subscribes to it first: how much of it may wait for
+     * one peer. What it throws, `subscribe()` throws. Default: as much as of anything else.
+     */
+    topicPolicy?: ((topic: string) => TopicPolicy | null | undefined) | false | null | undefined;
     /**
      * Connections that may be open at a time: 1 to 2^31 - 1. Further upgrades are refused with
      * 503. Default: no limit.

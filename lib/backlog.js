@@ -44,6 +44,10 @@ class Backlog {
       if (!error) this.pump();
     };
     this._closed = false;
+    // Bytes that wait, by the topics that have rules of their own.
+    this._ruled = new Map();
+    // By which something is dropped just now.
+    this._dropping = policy;
     this._dropped = { messages: 0, bytes: 0 };
     this._reporting = false;
     this.pressed = false;
@@ -92,9 +96,25 @@ class Backlog {
   }
 
   _put(entry) {
+    const { bytes, topic } = entry;
     this._waiting.push(entry);
-    this.bytes += entry.bytes;
+    this.bytes += bytes;
+    if (hasRule(topic)) this._ruled.set(topic, this._heldOf(topic) + bytes);
     this.pump();
+  }
+
+  /** Something does not wait any more. */
+  _forget({ bytes, topic }) {
+    this.bytes -= bytes;
+    if (!hasRule(topic)) return;
+    const left = this._heldOf(topic) - bytes;
+    if (left === 0) this._ruled.delete(topic);
+    else this._ruled.set(topic, left);
+  }
+
+  _heldOf(topic) {
+    const bytes = this._ruled.get(topic);
+    return bytes === undefined ? 0 : bytes;
   }
 
   /** Gives on what the socket has room for. */
@@ -103,7 +123,7 @@ class Backlog {
     const most = Math.min(MOST_GIVEN, this._limit / 4);
     while (this._waiting.length > 0 && transport.encodedBytes <= most) {
       const entry = this._waiting.shift();
-      this.bytes -= entry.bytes;
+      this._forget(entry);
       this._given = Math.max(this._given, entry.message);
       if (entry.write === null) transport.endNow();
       else this._give(entry);
@@ -131,7 +151,7 @@ class Backlog {
   _relieve() {
     if (!this.pressed || this._transport.encodedBytes + this.bytes > this._limit / 2) return;
     this.pressed = false;
-    this._transport.onPressure(false);
+    this._transport.onPressure(false, false);
   }
 
   _admits(opcode, fin, { bytes, topic }) {
@@ -139,20 +159,43 @@ class Backlog {
       this._message++;
       this._current = null;
     }
-    let admits = this._current !== false;
-    if (admits && (this._closed || this._excess(bytes) > 0)) {
-      if (!this.pressed) {
-        this.pressed = true;
-        this._transport.onPressure(true);
-      }
+    const wasClosed = this._closed;
+    let admits = this._current !== false && !this._closed;
+    if (admits && hasRule(topic)) admits = this._makeRoomOf(topic, bytes);
+    if (admits && this._excess(bytes) > 0) {
+      this._dropping = this._policy;
+      this._press();
       admits = this._makeRoom(bytes, topic);
     }
+    if (this._closed && !wasClosed) this._transport.onPressure(true, true);
     if (!admits && this._current !== false) {
       this._count(1, 0);
       this._drop((each) => each.message === this._message, Infinity);
     }
     this._current = fin ? null : admits;
     return admits;
+  }
+
+  _press() {
+    if (this.pressed) return;
+    this.pressed = true;
+    this._transport.onPressure(true, false);
+  }
+
+  /** Makes room for a message among those of its topic. */
+  _makeRoomOf(topic, bytes) {
+    const { limit, policy } = topic.rule;
+    const held = this._heldOf(topic);
+    const needed = held + bytes - limit;
+    if (needed <= 0 || policy === 'buffer') return true;
+    this._dropping = policy;
+    if (policy === 'close') {
+      this._closed = true;
+      this._press();
+    }
+    if ((policy !== 'drop-oldest' && policy !== 'latest') || needed > held) return false;
+    this._drop((each) => each.topic === topic, policy === 'latest' ? Infinity : needed);
+    return true;
   }
 
   _excess(bytes) {
@@ -190,7 +233,7 @@ class Backlog {
       if (each.message !== last) this._count(1, 0);
       last = each.message;
       free += each.bytes;
-      this.bytes -= each.bytes;
+      this._forget(each);
       this._note(each);
       return false;
     });
@@ -208,7 +251,7 @@ class Backlog {
   _count(messages, bytes) {
     this._dropped.messages += messages;
     this._dropped.bytes += bytes;
-    this._transport.countDropped(policies[this._policy], messages, bytes);
+    this._transport.countDropped(policies[this._dropping], messages, bytes);
   }
 
   /** The socket is gone: callbacks of what waits get an error. */
@@ -217,11 +260,17 @@ class Backlog {
     callbacks.push(...this._held.map(([, callback]) => callback));
     this._waiting = [];
     this._held = [];
+    this._ruled.clear();
     this.bytes = 0;
     for (const callback of callbacks) {
       if (callback !== undefined) process.nextTick(callback, error);
     }
   }
+}
+
+/** Whether the topic of what waits, if it has one, has a rule of its own. */
+function hasRule(topic) {
+  return topic !== null && topic.rule !== null;
 }
 
 /** Something that waits. */

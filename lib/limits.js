@@ -19,6 +19,9 @@ const HEARTBEAT_INTERVAL = 25000;
 const HEARTBEAT_TIMEOUT = 20000;
 // Counts and milliseconds: what a timer takes.
 const MOST = 2 ** 31 - 1;
+// What may wait for a peer.
+const MOST_BYTES = 2 ** 32 - 1;
+const RULE = { maxBackpressure: undefined, onBackpressure: 'buffer' };
 
 class Limits {
   /**
@@ -36,10 +39,29 @@ class Limits {
     this.inboundLimit = readInboundLimit(options.inboundLimit);
     /** @type {?{limit: Number, policy: String}} How much may wait for a peer, what becomes of more */
     this.backpressure = readBackpressure(options);
+    this._topicPolicy = readTopicPolicy(options.topicPolicy);
     /** What its connections do. */
     this.counts = new Counts();
     this._heartbeats = null;
     this._held = null;
+  }
+
+  /**
+   * What the server wants of a topic: the program is asked.
+   *
+   * @param {String} name
+   * @return {?{limit: Number, policy: String}} How much of it may wait for a peer
+   * @throws {TypeError|RangeError} If the answer is none
+   */
+  ruleOf(name) {
+    const { _topicPolicy: ask } = this;
+    const answer = ask === null ? null : ask(name);
+    if (isOff(answer)) return null;
+    const { maxBackpressure, onBackpressure } = checkObject('topicPolicy()', answer, RULE);
+    return {
+      limit: checkInteger('topicPolicy().maxBackpressure', maxBackpressure, 1, MOST_BYTES),
+      policy: checkChoice('topicPolicy().onBackpressure', onBackpressure, Object.keys(policies))
+    };
   }
 
   /** What counts what comes on a connection that stays with Node, or null. */
@@ -97,15 +119,22 @@ function readInboundLimit(given) {
   return limit;
 }
 
-function readBackpressure({ maxBackpressure, onBackpressure }) {
+function readTopicPolicy(given) {
+  if (isOff(given)) return null;
+  if (typeof given !== 'function') throw invalidValue('topicPolicy', 'must be a function');
+  return given;
+}
+
+function readBackpressure({ maxBackpressure, onBackpressure, topicPolicy }) {
   const policy = isOff(onBackpressure)
     ? 'buffer'
     : checkChoice('onBackpressure', onBackpressure, Object.keys(policies));
   if (!isOff(maxBackpressure)) {
-    return { limit: checkInteger('maxBackpressure', maxBackpressure, 1, 2 ** 32 - 1), policy };
+    return { limit: checkInteger('maxBackpressure', maxBackpressure, 1, MOST_BYTES), policy };
   }
   if (policy !== 'buffer') throw invalidValue('onBackpressure', 'needs "maxBackpressure"');
-  return null;
+  // Where topics have limits, what waits has to be known.
+  return isOff(topicPolicy) ? null : { limit: MOST_BYTES, policy };
 }
 
 module.exports = Limits;

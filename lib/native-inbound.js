@@ -146,7 +146,7 @@ class NativeInbound {
     this._transport.touch();
     if (tag === EVENT_WRITTEN) this._transport.onWritten(data);
     else if (tag === EVENT_DROPPED) this._transport.onDropped(data);
-    else if (tag === EVENT_BACKPRESSURE) this._transport.onBackpressure(aux === 1);
+    else if (tag === EVENT_BACKPRESSURE) this._transport.onBackpressure(aux);
     else if (tag === EVENT_GONE) this._transport.onGone(data);
     else if (!wasRead && this._isStopped()) this._skip(tag);
     else if (this._passes(tag)) this.deliver(tag, aux, data);

@@ -40,6 +40,8 @@ const { keepByHand, leaveToReactor, sharesTopics } = require('./topics/membershi
 const Outside = require('./topics/outside');
 
 const {
+  BACKPRESSURE_CLOSES,
+  BACKPRESSURE_ON,
   COMMAND_ACCEPT,
   COMMAND_DESTROY,
   COMMAND_END,
@@ -507,8 +509,10 @@ class NativeTransport {
   }
 
   /** Called by the inbound half: more waits than may, or much less again. */
-  onBackpressure(on) {
-    if (this.websocket !== null) this.websocket[kOnBackpressure](on);
+  onBackpressure(bits) {
+    if (this.websocket === null) return;
+    const [on, closes] = [BACKPRESSURE_ON, BACKPRESSURE_CLOSES].map((bit) => (bits & bit) !== 0);
+    this.websocket[kOnBackpressure](on, closes);
   }
 
   /** Called by the inbound half: the socket is closed. */

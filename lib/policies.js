@@ -13,4 +13,16 @@ const policies = {
   close: layout.POLICY_CLOSE
 };
 
-module.exports = { policies };
+const NO_RULE = { limit: 0, code: policies.buffer };
+
+/**
+ * How much of a topic may wait for a peer, as Rust has it.
+ *
+ * @param {?{limit: Number, policy: String}} rule
+ * @return {{limit: Number, code: Number}} 0 is no limit
+ */
+function numbersOf(rule) {
+  return rule === null ? NO_RULE : { limit: rule.limit, code: policies[rule.policy] };
+}
+
+module.exports = { numbersOf, policies };

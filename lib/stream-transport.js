@@ -318,8 +318,8 @@ class StreamTransport {
   }
 
   /** Called by the backlog: more waits than may, or much less again. */
-  onPressure(on) {
-    process.nextTick(tellPressure, this.websocket, on);
+  onPressure(on, closes) {
+    process.nextTick(tellPressure, this.websocket, on, closes);
   }
 
   /** Called by the backlog: messages are dropped, or a frame of one that is counted. */
@@ -365,8 +365,8 @@ class StreamTransport {
   }
 }
 
-function tellPressure(websocket, on) {
-  websocket[kOnBackpressure](on);
+function tellPressure(websocket, on, closes) {
+  websocket[kOnBackpressure](on, closes);
 }
 
 function resumeSocket(socket) {

@@ -485,14 +485,13 @@ class WebSocket extends EventEmitter {
     emitErrorOnce(this, error);
   }
 
-  /** More waits for the peer than may, or only half of that again. */
-  [kOnBackpressure](on) {
-    if (on === this[kPressed]) return;
-    this[kPressed] = on;
-    this.emit(on ? 'backpressure' : 'drain');
-    if (on && this[kOptions][kLimits].backpressure.policy === 'close') {
-      close.call(this, 1013, 'Too slow');
+  /** More waits for the peer than may, which may end the connection, or only half of that again. */
+  [kOnBackpressure](on, closes) {
+    if (on !== this[kPressed]) {
+      this[kPressed] = on;
+      this.emit(on ? 'backpressure' : 'drain');
     }
+    if (closes) close.call(this, 1013, 'Too slow');
   }
 
   /** So many messages were dropped, with so many bytes. */

@@ -388,6 +388,17 @@ const CHECKS = {
     }
   },
 
+  'topic-policy': {
+    // The limits themselves: __test__/operations/topic-policy.test.js.
+    async check({ port }) {
+      const client = await connect(port).opened;
+      for (let count = 0; count < 3; count++) {
+        assert.ok(Number(String(await client.next())) < 1);
+      }
+      client.close();
+    }
+  },
+
   'client-address': {
     async check({ port }) {
       const headers = { 'X-Forwarded-For': '203.0.113.9, 198.51.100.7' };

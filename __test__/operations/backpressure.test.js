@@ -11,6 +11,10 @@ const { RawPeer } = require('../support/raw-peer');
 
 const LIMIT = 256 * 1024;
 const SIZE = 8000;
+// More than any of it takes on a busy machine, less than jest waits for a test.
+const PATIENCE = 50000;
+
+jest.setTimeout(60000);
 
 const cleanUp = [];
 
@@ -36,6 +40,14 @@ async function connected(options) {
 }
 
 const tick = () => new Promise(setImmediate);
+
+/** Waits turn by turn, and not for ever: a test that fails must end. */
+async function settled(condition) {
+  for (const end = Date.now() + PATIENCE; !condition();) {
+    if (Date.now() > end) throw new Error(`it never came that ${condition}`);
+    await tick();
+  }
+}
 
 /** Sends numbered messages until the policy has had something to do. */
 async function flood({ peer, sum, trace, websocket }, until) {
@@ -95,11 +107,11 @@ describe.each(policies)('%s', (onBackpressure) => {
     await tick();
     const numbers = await readAll(connection);
     expect(numbers).toEqual([...numbers].sort((one, other) => one - other));
-    while (numbers.length + sum.messages < count()) await tick();
+    await settled(() => numbers.length + sum.messages >= count());
     expect(numbers.length + sum.messages).toBe(count());
     expect(sum.bytes).toBe(sum.messages * SIZE);
     // Each callback came once, and says what became of its message.
-    while (outcomes.filter(Boolean).length < count()) await tick();
+    await settled(() => outcomes.filter(Boolean).length >= count());
     const arrived = new Set(numbers);
     for (let number = 0; number < count(); number++) {
       expect(outcomes[number]).toBe(arrived.has(number) ? 'sent' : 'FERROWS_ERR_DROPPED');
@@ -144,7 +156,7 @@ test('close: 1013 behind what was accepted', async () => {
   let last;
   while ((last = await peer.nextFrame()).opcode !== 8) numbers++;
   expect(last.payload.readUInt16BE(0)).toBe(1013);
-  while (numbers + sum.messages < count) await tick();
+  await settled(() => numbers + sum.messages >= count);
   expect(sum.messages).toBeGreaterThan(0);
   expect(numbers + sum.messages).toBe(count);
   expect(trace[0]).toBe('backpressure');
@@ -210,9 +222,9 @@ test.each(policies)('%s goes on after the socket was given back', async (onBackp
   const numbers = await readAll(connection);
   expect(numbers).toEqual([...numbers].sort((one, other) => one - other));
   await tick();
-  while (numbers.length + sum.messages < count() + 100) await tick();
+  await settled(() => numbers.length + sum.messages >= count() + 100);
   expect(numbers.length + sum.messages).toBe(count() + 100);
-  while (outcomes.filter(Boolean).length < count()) await tick();
+  await settled(() => outcomes.filter(Boolean).length >= count());
   const early = numbers.filter((number) => number < count());
   expect(outcomes.filter((outcome) => outcome === 'sent')).toHaveLength(early.length);
 });
@@ -314,7 +326,7 @@ test('compressed messages are dropped without harm to those that follow', async 
   client.resume();
   websocket.close();
   await once(client, 'close');
-  while (got.length + messages < count) await tick();
+  await settled(() => got.length + messages >= count);
   expect(got.length + messages).toBe(count);
   expect(got[got.length - 1]).toBe(count - 1);
 });

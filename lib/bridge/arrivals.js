@@ -192,15 +192,14 @@ class Arrivals {
 
   // For several sockets that reactors do not have.
   _onPublished(aux, payload) {
-    const count = payload.readUInt32LE(0);
-    const data = payload.subarray(4 + count * 8);
+    const topic = payload.readUInt32LE(0);
+    const end = 8 + payload.readUInt32LE(4) * 8;
+    const data = payload.subarray(end);
     const message = new PreparedMessage(aux & 0xff, data, (aux & PUBLISHED_COMPRESS) !== 0);
-    // Of which one is not said: it supersedes nothing.
-    message.topic = message;
-    for (let at = 4; at < 4 + count * 8; at += 8) {
+    for (let at = 8; at < end; at += 8) {
       const endpoint = this._lane.endpoints[payload.readUInt32LE(at)];
       if (endpoint === undefined || endpoint.generation !== payload.readUInt32LE(at + 4)) continue;
-      endpoint.onPublished(message);
+      endpoint.onPublished(message, topic);
     }
   }
 

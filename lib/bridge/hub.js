@@ -28,13 +28,12 @@ class Hub {
   /**
    * A connection in a lane is subscribed: its command is written.
    *
-   * @param {String} name
    * @param {Lane} lane
-   * @param {Number} topic Its number
+   * @param {Topic} topic
    * @return {Number} How many are subscribed, in all threads
    */
-  join(name, lane, topic) {
-    return this._native.joinHub(this._id, name, lane.index, topic);
+  join(lane, { id, name, numbers: { limit, code } }) {
+    return this._native.joinHub(this._id, name, lane.index, id, limit, code);
   }
 
   /**
@@ -90,15 +89,15 @@ class Hub {
   /**
    * A connection gets what follows from its reactor, behind what it was sent so far.
    *
-   * @param {String} name
+   * @param {Topic} topic
    * @param {Number} recording
    * @param {{lane: Lane, slot: Number, generation: Number}} place
-   * @param {Number} topic Its number
    * @return {Number} 0 if there is more to be taken before, 2 if not all was taken down, else 1
    */
-  joinRecorded(name, recording, { lane, slot, generation }, topic) {
-    const { _native: native, _id: id } = this;
-    return native.joinRecorded(id, name, recording, lane.index, slot, generation, topic);
+  joinRecorded({ id, name, numbers }, recording, { lane, slot, generation }) {
+    const { limit, code } = numbers;
+    const who = [lane.index, slot, generation];
+    return this._native.joinRecorded(this._id, name, recording, ...who, id, limit, code);
   }
 
   /** It left before. @return {Number} How many are left, in all threads */

@@ -1,6 +1,6 @@
 // The topics of a WebSocket.
 //
-// Owns: a compact set (most WebSockets have few topics), and the list that each topic
+// Owns: a compact set (most WebSockets have few topics), topics by number, and the list that each topic
 // keeps of members whose messages JavaScript passes on: those on streams, and native
 // ones while a Blob of theirs is read. Used by registry.js and native-transport.js.
 // Runs on: js. Tests: __test__/api/topics.test.js.
@@ -8,6 +8,7 @@
 'use strict';
 
 const { kServer, kSubscriptions, kTopics } = require('../constants');
+const { numbersOf } = require('../policies');
 
 // Up to here a list is searched.
 const LONGEST_LIST = 16;
@@ -16,10 +17,14 @@ class Topic {
   /**
    * @param {Number} id What reactors call it
    * @param {String} name
+   * @param {?{limit: Number, policy: String}} rule How much of it may wait for a peer
    */
-  constructor(id, name) {
+  constructor(id, name, rule) {
     this.id = id;
     this.name = name;
+    this.rule = rule;
+    /** The same in numbers. */
+    this.numbers = numbersOf(rule);
     /** How many are subscribed. */
     this.count = 0;
     /** Bit set of lanes in which there may be members. */
@@ -29,6 +34,27 @@ class Topic {
     /** Members who are to be told of earlier messages first, and their recoveries. */
     this.recovering = null;
   }
+}
+
+// By their numbers.
+const topics = [];
+
+/** A topic begins. */
+function enter(topic) {
+  topics[topic.id] = topic;
+}
+
+/** It has no members any more. */
+function forget(topic) {
+  topics[topic.id] = null;
+}
+
+/**
+ * @param {Number} id
+ * @return {?Topic}
+ */
+function topicOf(id) {
+  return id < topics.length ? topics[id] : null;
 }
 
 // A set is null, a Topic, an array of up to LONGEST_LIST, or a Set.
@@ -118,6 +144,8 @@ module.exports = {
   Topic,
   add,
   addByHand,
+  enter,
+  forget,
   has,
   isRecovering,
   keepByHand,
@@ -126,5 +154,6 @@ module.exports = {
   removeByHand,
   sharesTopics,
   size,
+  topicOf,
   topicsOf
 };

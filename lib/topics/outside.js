@@ -7,6 +7,7 @@
 'use strict';
 
 const bridge = require('../bridge');
+const { topicOf } = require('./membership');
 const { READY_STATES, kTransport } = require('../constants');
 
 const { COMMAND_ENLIST, COMMAND_RELEASE, COMMAND_SUBSCRIBE, COMMAND_UNSUBSCRIBE } = bridge.layout;
@@ -72,9 +73,10 @@ class Outside {
     this.lane.command(COMMAND_RELEASE, this.slot, this.generation, 0);
   }
 
-  /** Called by the bridge. */
-  onPublished(message) {
+  /** Called by the bridge with a message for several, and the number of its topic. */
+  onPublished(message, topic) {
     const { _websocket: websocket } = this;
+    message.topic = topicOf(topic);
     if (websocket.readyState === OPEN) websocket[kTransport].publish(message);
   }
 

@@ -69,7 +69,7 @@ class Recovery {
     let joined;
     do {
       this._passRecorded(replay);
-      joined = topics.hub.joinRecorded(topic.name, this.recording, place, topic.id);
+      joined = topics.hub.joinRecorded(topic, this.recording, place);
     } while (joined === MORE);
     const { [kTransport]: transport } = websocket;
     if (transport.lane !== undefined) topic.lanes |= 1 << transport.lane.index;

@@ -154,8 +154,11 @@ class Topics {
       throw coded(RangeError, 'ERR_TOO_MANY_SUBSCRIPTIONS', text);
     }
     if (topic === undefined) {
-      topic = new membership.Topic(freeIds.length > 0 ? freeIds.pop() : nextId++, name);
+      // The program is asked before anything has changed.
+      const rule = websocket[kServer].options[kLimits].ruleOf(name);
+      topic = new membership.Topic(freeIds.length > 0 ? freeIds.pop() : nextId++, name, rule);
       this._byName.set(name, topic);
+      membership.enter(topic);
     }
     const { [kTransport]: transport } = websocket;
     membership.add(websocket, topic);
@@ -273,7 +276,8 @@ class Topics {
     if (count === 0) return 0;
     const { byHand } = topic;
     if (topic.lanes !== 0) {
-      const word = COMMAND_PUBLISH | (compress ? COMPRESS_BIT : 0) | (opcode << 16);
+      const { code } = topic.numbers;
+      const word = COMMAND_PUBLISH | (compress ? COMPRESS_BIT : 0) | (opcode << 16) | (code << 24);
       this._publishInLanes(topic, word, payload, excluded);
     }
     if (byHand !== null) {
@@ -301,7 +305,7 @@ class Topics {
           lane.command(COMMAND_EXCEPT, transport.slot, transport.generation, 0);
         }
       }
-      lane.write(word, topic.id, 0, payload);
+      lane.write(word, topic.id, topic.numbers.limit, payload);
     }
   }
 
@@ -321,7 +325,7 @@ class Topics {
     const { [kOutside]: outside } = websocket;
     if (outside !== null) outside.join(topic.id);
     // Behind the command: whoever is counted gets the message.
-    return this._hub.join(topic.name, outside === null ? transport.lane : outside.lane, topic.id);
+    return this._hub.join(outside === null ? transport.lane : outside.lane, topic);
   }
 
   /** Leaves a topic, or all of them if it is not `single`. */
@@ -344,6 +348,7 @@ class Topics {
     this._note(websocket, topic, left);
     if (topic.count > 0) return;
     this._byName.delete(topic.name);
+    membership.forget(topic);
     freeIds.push(topic.id);
   }
 

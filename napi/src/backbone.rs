@@ -16,7 +16,7 @@ use napi::bindgen_prelude::{Buffer, Function};
 use napi::{Error, Result};
 use napi_derive::napi;
 
-use crate::bridge::Bridge;
+use crate::bridge::{Bridge, local_topic};
 use crate::doorbell;
 
 /// What the user wants, checked.
@@ -444,8 +444,11 @@ impl Bridge {
         slot: u32,
         generation: u32,
         topic: u32,
+        limit: u32,
+        policy: u32,
     ) -> u32 {
         let slot = SlotId { slot, generation };
+        let topic = local_topic(topic, limit, policy);
         let join = |hub: &mut Membership| hub.join_recorded(&name, id, lane as usize, slot, topic);
         match self.shared.fleet.hub(hub as usize, join) {
             Some(Joined::NotYet) => 0,

@@ -13,8 +13,8 @@ use std::time::Duration;
 
 use ferrows_core::bridge::Settings;
 use ferrows_core::bridge::layout::{self, Head, settings, turn};
-use ferrows_core::bridge::{Block, Landing, SlotId};
-use ferrows_core::driver::{Driver, Fleet, Membership, Message, Seat, Setting};
+use ferrows_core::bridge::{BackpressureOptions, Block, Landing, SlotId};
+use ferrows_core::driver::{Driver, Fleet, LocalTopic, Membership, Message, Seat, Setting};
 use ferrows_core::reactor::{self, ListenOptions, Stream, Turn};
 use napi::bindgen_prelude::{ArrayBuffer, BufferSlice, Function, Object, Uint8ArraySlice};
 use napi::{Env, Error, Result};
@@ -562,7 +562,20 @@ impl Bridge {
     /// One more connection in a lane is subscribed: its command is written. Returns how many are, in
     /// all threads.
     #[napi]
-    pub fn join_hub(&self, hub: u32, name: String, lane: u32, topic: u32) -> u32 {
+    #[allow(
+        clippy::too_many_arguments,
+        reason = "a JavaScript call, all of it needed"
+    )]
+    pub fn join_hub(
+        &self,
+        hub: u32,
+        name: String,
+        lane: u32,
+        topic: u32,
+        limit: u32,
+        policy: u32,
+    ) -> u32 {
+        let topic = local_topic(topic, limit, policy);
         let join = |hub: &mut Membership| hub.join(&name, lane as usize, topic);
         self.shared.fleet.hub(hub as usize, join).unwrap_or(0)
     }
@@ -693,6 +706,14 @@ impl HeldBlock {
         if let Some(block) = self.block.take() {
             self.shared.fleet.helm().end_arrival(block.len());
         }
+    }
+}
+
+/// A topic and its rule as calls have them: a limit of 0 is none.
+pub(crate) fn local_topic(number: u32, limit: u32, policy: u32) -> LocalTopic {
+    LocalTopic {
+        number,
+        rule: BackpressureOptions::from_numbers(limit, policy),
     }
 }
 

@@ -122,6 +122,8 @@ pub fn constants() -> Vec<Constant> {
         command::POST => "COMMAND_POST",
         command::FORGET => "COMMAND_FORGET",
         command::ENLIST => "COMMAND_ENLIST",
+        layout::BACKPRESSURE_CLOSES => "BACKPRESSURE_CLOSES",
+        layout::BACKPRESSURE_ON => "BACKPRESSURE_ON",
         layout::PUBLISHED_COMPRESS => "PUBLISHED_COMPRESS",
         flag::BINARY => "FLAG_BINARY",
         flag::BLOCK => "FLAG_BLOCK",

@@ -38,6 +38,11 @@ pub const OUTBOX_SUBMIT_BYTES: usize = 128 * 1024;
 /// Payloads above this many bytes are attached as blocks to a command.
 pub const OUTBOX_INLINE_LIMIT: usize = 8 * 1024;
 
+/// Bits of the aux of an event BACKPRESSURE: it begins, and the connection is to be closed.
+pub const BACKPRESSURE_ON: u16 = 1;
+/// The latter.
+pub const BACKPRESSURE_CLOSES: u16 = 2;
+
 /// Bit of the aux of an event PUBLISHED: compress where that was negotiated.
 pub const PUBLISHED_COMPRESS: u16 = 256;
 /// Prepared messages that a reactor keeps at a time.
@@ -109,7 +114,7 @@ pub mod event {
     /// endian.
     pub const DROPPED: u8 = 15;
     /// Another thread published a message to sockets that JavaScript has: aux is the opcode, with
-    /// [`super::PUBLISHED_COMPRESS`]; the payload is their number, slot and generation of each (u32,
+    /// [`super::PUBLISHED_COMPRESS`]; the payload is the topic's number, how many they are, slot and generation of each (u32,
     /// little endian), then the message.
     pub const PUBLISHED: u8 = 16;
 }

@@ -48,9 +48,21 @@ pub enum Policy {
     Close = policy::CLOSE as isize,
 }
 
+impl BackpressureOptions {
+    /// As commands and calls have it. `None` if there is no limit.
+    #[must_use]
+    pub fn from_numbers(limit: u32, code: u32) -> Option<Self> {
+        (limit > 0).then(|| Self {
+            limit: limit.into(),
+            policy: Policy::from_code(code),
+        })
+    }
+}
+
 impl Policy {
-    fn from_flags(flags: u32) -> Self {
-        match flags >> settings::POLICY_SHIFT & 7 {
+    /// The policy of a number in `layout::policy`.
+    fn from_code(code: u32) -> Self {
+        match code {
             policy::DROP_NEWEST => Self::DropNewest,
             policy::DROP_OLDEST => Self::DropOldest,
             policy::LATEST => Self::Latest,
@@ -126,10 +138,10 @@ impl Settings {
                 closes: flags & settings::INBOUND_CLOSES != 0,
             })
             .filter(|limit| limit.messages > 0 || limit.bytes > 0),
-            backpressure: (words[settings::MAX_BACKPRESSURE] > 0).then(|| BackpressureOptions {
-                limit: words[settings::MAX_BACKPRESSURE].into(),
-                policy: Policy::from_flags(flags),
-            }),
+            backpressure: BackpressureOptions::from_numbers(
+                words[settings::MAX_BACKPRESSURE],
+                flags >> settings::POLICY_SHIFT & 7,
+            ),
             account: words[settings::ACCOUNT],
         }
     }

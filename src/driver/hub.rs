@@ -15,7 +15,7 @@ use std::sync::{Arc, Weak};
 use super::helm::Helm;
 use super::recording::{Note, Recording};
 use super::seat::Seat;
-use crate::bridge::{Block, SlotId};
+use crate::bridge::{BackpressureOptions, Block, SlotId};
 use crate::reactor::Foreign;
 use crate::sync::{Mutex, MutexGuard};
 
@@ -116,7 +116,7 @@ impl Subscribers {
     }
 
     /// One more connection of a reactor.
-    fn add(&mut self, helm: &Arc<Helm>, seat: &Arc<Seat>, topic: u32) {
+    fn add(&mut self, helm: &Arc<Helm>, seat: &Arc<Seat>, topic: LocalTopic) {
         let known = self
             .routes
             .iter_mut()
@@ -157,7 +157,8 @@ impl Subscribers {
                 Block::copy_of(message.payload, &route.seat.lane().environment().pool)
             });
             route.seat.publish(Foreign {
-                topic: route.topic,
+                topic: route.topic.number,
+                rule: route.topic.rule,
                 opcode: message.opcode,
                 compress: message.compress,
                 payload: payload.clone(),
@@ -180,9 +181,17 @@ impl Subscribers {
 struct Route {
     helm: Arc<Helm>,
     seat: Arc<Seat>,
-    /// The number of the topic in this reactor.
-    topic: u32,
+    topic: LocalTopic,
     count: u32,
+}
+
+/// What an environment calls a topic, and how much of it may wait for a peer of its.
+#[derive(Clone, Copy, Debug)]
+pub struct LocalTopic {
+    /// The number of the topic in its reactors.
+    pub number: u32,
+    /// If that is limited.
+    pub rule: Option<BackpressureOptions>,
 }
 
 /// A message for a topic.
@@ -299,7 +308,7 @@ impl Membership {
 
     /// One more connection of the reactor in this lane is subscribed: its SUBSCRIBE is written. How
     /// many are subscribed now, in all threads.
-    pub fn join(&mut self, name: &str, lane: usize, topic: u32) -> u32 {
+    pub fn join(&mut self, name: &str, lane: usize, topic: LocalTopic) -> u32 {
         let Some(seat) = self.helm.seats().get(lane) else {
             return 0;
         };
@@ -359,7 +368,7 @@ impl Membership {
         id: u32,
         lane: usize,
         slot: SlotId,
-        topic: u32,
+        topic: LocalTopic,
     ) -> Joined {
         let (Some(seat), Some(subscribers)) = (self.helm.seats().get(lane), self.hub.topic(name))
         else {
@@ -373,7 +382,7 @@ impl Membership {
             return Joined::NotYet;
         }
         let recording = subscribers.recordings.swap_remove(at);
-        seat.subscribe(slot, topic);
+        seat.subscribe(slot, topic.number);
         subscribers.add(&self.helm, seat, topic);
         if recording.has_overflowed() {
             Joined::WithoutSome

@@ -38,7 +38,7 @@ mod worker;
 
 pub use fleet::Fleet;
 pub use helm::{Helm, Setting};
-pub use hub::{Carried, Carrier, Joined, Mark, Membership, Message};
+pub use hub::{Carried, Carrier, Joined, LocalTopic, Mark, Membership, Message};
 pub use policy::Driver;
 pub use pool::Pool;
 pub use recording::Note;

@@ -14,7 +14,7 @@
 //! INVARIANT: what the write queue and the backlog hold stays within the limit, but for control
 //! frames and for messages of which something is encoded already: those are never dropped.
 
-use std::collections::VecDeque;
+use std::collections::{HashMap, VecDeque};
 use std::mem;
 use std::sync::Arc;
 
@@ -36,6 +36,8 @@ pub(crate) struct Waiting {
     /// The number of its acknowledgement.
     number: u32,
     bytes: u64,
+    /// The topic, if that has a rule of its own.
+    ruled: Option<u32>,
 }
 
 #[derive(Debug)]
@@ -90,13 +92,17 @@ pub(crate) struct Backlog {
     encoded: u64,
     /// How many acknowledgements were asked for.
     asked: u32,
+    /// Bytes that wait, by the topics that have rules of their own.
+    ruled: HashMap<u32, u64>,
     /// A message did not fit, and not enough was written since.
     pub(crate) pressed: bool,
     /// Nothing is taken any more.
     closed: bool,
     dropped: Dropped,
-    /// Of this, what is not counted yet: messages, bytes of their payloads.
-    uncounted: (u64, u64),
+    /// Of this, what is not counted yet: messages, bytes of their payloads, by policy.
+    uncounted: [(u64, u64); 5],
+    /// By which something is dropped just now.
+    dropping: Policy,
     /// What dropped frames would have taken on the wire, of which nobody was told yet.
     forgone: i64,
 }
@@ -113,10 +119,12 @@ impl Backlog {
             message: 0,
             encoded: 0,
             asked: 0,
+            ruled: HashMap::new(),
             pressed: false,
             closed: false,
             dropped: Dropped::default(),
-            uncounted: (0, 0),
+            uncounted: [(0, 0); 5],
+            dropping: options.policy,
             forgone: 0,
         }
     }
@@ -150,11 +158,17 @@ impl Backlog {
         self.asked = self.asked.wrapping_add(u32::from(ack));
     }
 
-    /// Decides about a frame of a message. `encoded` bytes wait already that are encoded. What it
-    /// drops for it, or of it, is noted.
+    /// Whether the connection is to be closed because of what did not fit.
+    pub(crate) fn closes(&self) -> bool {
+        self.closed
+    }
+
+    /// Decides about a frame of a message, whose topic may have a rule of its own. `encoded` bytes wait
+    /// already that are encoded. What it drops for it, or of it, is noted.
     pub(crate) fn admit(
         &mut self,
         frame: FrameStart,
+        rule: Option<BackpressureOptions>,
         payload: usize,
         ack: bool,
         encoded: u64,
@@ -166,10 +180,16 @@ impl Backlog {
         }
         let length = frame.wire_length(payload);
         let mut admission = Admission::Accepted;
-        if self.current == Current::Dropped {
+        if self.closed || self.current == Current::Dropped {
             admission = Admission::Dropped;
-        } else if self.closed || self.exceeds(encoded, length as u64) {
+        } else if let Some(rule) = rule {
+            admission = self.make_room_of(frame.topic, rule, length as u64);
+        }
+        if admission == Admission::Dropped {
+            // By whatever dropped it.
+        } else if self.exceeds(encoded, length as u64) {
             self.pressed = true;
+            self.dropping = self.options.policy;
             admission = self.make_room(frame.topic, encoded, length as u64);
         }
         if admission == Admission::Dropped {
@@ -191,7 +211,7 @@ impl Backlog {
         // Nothing of it can be dropped any more.
         let started = self.current == Current::Accepted && self.encoded == self.message;
         let policy = self.options.policy;
-        if policy == Policy::Buffer || (started && !self.closed) {
+        if policy == Policy::Buffer || started {
             return Admission::Accepted;
         }
         if policy == Policy::Close {
@@ -204,14 +224,41 @@ impl Backlog {
         }
         let mut left = needed;
         if policy == Policy::Latest {
-            left = left.saturating_sub(self.drop_topic(topic));
+            left = left.saturating_sub(self.drop_topic(topic, u64::MAX));
         }
         self.drop_oldest(left);
         Admission::Accepted
     }
 
-    /// Drops all waiting messages of a topic before the current one. How many bytes that made free.
-    fn drop_topic(&mut self, topic: u32) -> u64 {
+    /// Makes room for a message among those of its topic.
+    fn make_room_of(&mut self, topic: u32, rule: BackpressureOptions, length: u64) -> Admission {
+        let held = self.ruled.get(&topic).copied().unwrap_or(0);
+        let needed = (held + length).saturating_sub(rule.limit);
+        if needed == 0 || rule.policy == Policy::Buffer {
+            return Admission::Accepted;
+        }
+        self.dropping = rule.policy;
+        match rule.policy {
+            Policy::DropOldest if needed <= held => {
+                self.drop_topic(topic, needed);
+                Admission::Accepted
+            }
+            Policy::Latest if needed <= held => {
+                self.drop_topic(topic, u64::MAX);
+                Admission::Accepted
+            }
+            Policy::Close => {
+                self.closed = true;
+                self.pressed = true;
+                Admission::Dropped
+            }
+            _ => Admission::Dropped,
+        }
+    }
+
+    /// Drops waiting messages of a topic before the current one, the oldest first, until so many bytes
+    /// are free. How many are.
+    fn drop_topic(&mut self, topic: u32, needed: u64) -> u64 {
         let (encoded, current) = (self.encoded, self.message);
         let waiting = mem::take(&mut self.waiting);
         let mut free = 0;
@@ -222,7 +269,8 @@ impl Backlog {
                 What::Message(message) => message.start().topic == topic,
                 What::Raw(_) | What::End(_) => false,
             };
-            if of_topic && each.message > encoded && each.message < current {
+            let droppable = each.message > encoded && each.message < current;
+            if of_topic && droppable && free < needed {
                 free += each.bytes;
                 self.drop_waiting(each, &mut last);
             } else {
@@ -279,6 +327,7 @@ impl Backlog {
     fn drop_waiting(&mut self, waiting: Waiting, last: &mut u64) {
         self.bytes -= waiting.bytes;
         self.droppable -= waiting.bytes;
+        self.forget_ruled(&waiting);
         if mem::replace(last, waiting.message) != waiting.message {
             self.note_dropped(1, 0);
         }
@@ -304,8 +353,9 @@ impl Backlog {
     fn note_dropped(&mut self, messages: u32, bytes: usize) {
         self.dropped.messages += messages;
         self.dropped.bytes += bytes as u64;
-        self.uncounted.0 += u64::from(messages);
-        self.uncounted.1 += bytes as u64;
+        let uncounted = &mut self.uncounted[self.dropping as usize];
+        uncounted.0 += u64::from(messages);
+        uncounted.1 += bytes as u64;
     }
 
     /// A frame that was admitted is encoded at once.
@@ -326,6 +376,13 @@ impl Backlog {
             What::End(_) => (0, false),
         };
         self.bytes += bytes;
+        let ruled = match &what {
+            What::Message(message) if message.rule().is_some() => Some(message.start().topic),
+            _ => None,
+        };
+        if let Some(topic) = ruled {
+            *self.ruled.entry(topic).or_default() += bytes;
+        }
         if is_data && self.message > self.encoded {
             self.droppable += bytes;
             self.own += bytes;
@@ -336,13 +393,28 @@ impl Backlog {
             message: if is_data { self.message } else { 0 },
             number: self.asked.wrapping_sub(1),
             bytes,
+            ruled,
         });
+    }
+
+    /// Something does not wait any more.
+    fn forget_ruled(&mut self, waiting: &Waiting) {
+        let Some(topic) = waiting.ruled else {
+            return;
+        };
+        if let Some(bytes) = self.ruled.get_mut(&topic) {
+            *bytes -= waiting.bytes;
+            if *bytes == 0 {
+                self.ruled.remove(&topic);
+            }
+        }
     }
 
     /// What is to be encoded next.
     pub(crate) fn pop(&mut self) -> Option<Waiting> {
         let next = self.waiting.pop_front()?;
         self.bytes -= next.bytes;
+        self.forget_ruled(&next);
         if next.message > self.encoded {
             self.encoded = next.message;
             // What follows of it cannot be dropped any more.
@@ -373,8 +445,17 @@ impl Backlog {
 
     /// Counts what was dropped since the last call.
     pub(crate) fn count_dropped(&mut self, tally: &mut Tally) {
-        let (messages, bytes) = mem::take(&mut self.uncounted);
-        tally.dropped(self.options.policy, messages, bytes);
+        const POLICIES: [Policy; 5] = [
+            Policy::Buffer,
+            Policy::DropNewest,
+            Policy::DropOldest,
+            Policy::Latest,
+            Policy::Close,
+        ];
+        for policy in POLICIES {
+            let (messages, bytes) = mem::take(&mut self.uncounted[policy as usize]);
+            tally.dropped(policy, messages, bytes);
+        }
     }
 
     /// Bytes on the wire that were saved by dropping since the last call.

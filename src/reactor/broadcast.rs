@@ -11,7 +11,7 @@ use std::sync::{Mutex, PoisonError};
 use super::extract::Waiting;
 use super::outgoing::FrameStart;
 use super::resources::Resources;
-use crate::bridge::Block;
+use crate::bridge::{BackpressureOptions, Block};
 use crate::protocol::{DeflateOptions, Deflater, encode_frame, encode_header};
 
 /// A message that several connections send. Its frames are not masked.
@@ -23,6 +23,8 @@ pub(crate) struct Broadcast {
     published: bool,
     /// As in [`FrameStart`].
     topic: u32,
+    /// How much of its topic may wait for a peer, if that is limited.
+    rule: Option<BackpressureOptions>,
     /// Header and payload.
     framed: Block,
     header: usize,
@@ -61,6 +63,7 @@ impl Broadcast {
             compress,
             published: false,
             topic: 0,
+            rule: None,
             framed: Block::new(bytes, pool),
             header,
             deflated: Mutex::default(),
@@ -68,10 +71,11 @@ impl Broadcast {
     }
 
     /// The same, published to a topic.
-    pub(crate) fn of_topic(self, number: u32) -> Self {
+    pub(crate) fn of_topic(self, number: u32, rule: Option<BackpressureOptions>) -> Self {
         Self {
             published: true,
             topic: number.wrapping_add(1),
+            rule,
             ..self
         }
     }
@@ -87,6 +91,11 @@ impl Broadcast {
     /// Whether it goes to the members of a topic.
     pub(crate) fn is_published(&self) -> bool {
         self.published
+    }
+
+    /// How much of its topic may wait for a peer.
+    pub(crate) fn rule(&self) -> Option<BackpressureOptions> {
+        self.rule
     }
 
     /// The frame without compression.

@@ -16,7 +16,7 @@ use crate::bridge::Settings;
 use crate::bridge::layout::{
     Head, INLINE_LIMIT, PUBLISHED_COMPRESS, command, event, flag, settings,
 };
-use crate::bridge::{Block, Records, SlotId, words_of};
+use crate::bridge::{BackpressureOptions, Block, Records, SlotId, words_of};
 
 impl<N: Network> Reactor<N> {
     /// Runs records and tells how many there were. `blocks` are the payloads of those that are
@@ -123,8 +123,13 @@ impl<N: Network> Reactor<N> {
     fn publish(&mut self, head: Head, payload: &[u8]) {
         let mut excepted = std::mem::take(&mut self.excepted);
         excepted.sort_unstable();
-        let (opcode, compress) = (head.aux as u8, head.has(flag::COMPRESS));
-        self.fan_out(head.slot, opcode, compress, payload, |token| {
+        let published = Published {
+            topic: head.slot,
+            opcode: head.aux as u8,
+            compress: head.has(flag::COMPRESS),
+            rule: BackpressureOptions::from_numbers(head.generation, (head.aux >> 8).into()),
+        };
+        self.fan_out(published, payload, |token| {
             let gets = excepted.binary_search(&token).is_err();
             gets.then_some(Origin::Here)
         });
@@ -144,6 +149,7 @@ impl<N: Network> Reactor<N> {
             topic,
             opcode,
             compress,
+            rule,
             ..
         } = *message;
         let mut outside = Vec::new();
@@ -154,12 +160,16 @@ impl<N: Network> Reactor<N> {
             }
             at += 1;
         }
-        self.fan_out(topic, opcode, compress, payload, |_| {
-            Some(Origin::Elsewhere)
-        });
+        let published = Published {
+            topic,
+            opcode,
+            compress,
+            rule,
+        };
+        self.fan_out(published, payload, |_| Some(Origin::Elsewhere));
         if let Some(first) = outside.first() {
             let ids = outside.iter().flat_map(|id| [id.slot, id.generation]);
-            let words = [outside.len() as u32].into_iter().chain(ids);
+            let words = [topic, outside.len() as u32].into_iter().chain(ids);
             let mut bytes: Vec<u8> = words.flat_map(u32::to_le_bytes).collect();
             bytes.extend_from_slice(payload);
             let aux = u16::from(opcode) | if compress { PUBLISHED_COMPRESS } else { 0 };
@@ -182,17 +192,21 @@ impl<N: Network> Reactor<N> {
 
     fn fan_out(
         &mut self,
-        topic: u32,
-        opcode: u8,
-        compress: bool,
+        published: Published,
         payload: &[u8],
         origin: impl Fn(usize) -> Option<Origin>,
     ) {
+        let Published {
+            topic,
+            opcode,
+            compress,
+            rule,
+        } = published;
         if self.topics.member(topic, 0).is_none() {
             return;
         }
         let message = Broadcast::new(opcode, compress, payload, &self.resources);
-        let message = Arc::new(message.of_topic(topic));
+        let message = Arc::new(message.of_topic(topic, rule));
         let mut at = 0;
         while let Some(token) = self.topics.member(topic, at) {
             if let Some(origin) = origin(token) {
@@ -318,8 +332,19 @@ pub struct Foreign {
     pub opcode: u8,
     /// Compress it where that was negotiated.
     pub compress: bool,
+    /// How much of its topic may wait for a peer, if that is limited.
+    pub rule: Option<BackpressureOptions>,
     /// The message.
     pub payload: Block,
+}
+
+/// What is said of a message that goes to the members of a topic.
+#[derive(Clone, Copy, Debug)]
+struct Published {
+    topic: u32,
+    opcode: u8,
+    compress: bool,
+    rule: Option<BackpressureOptions>,
 }
 
 /// Whether probes are wanted, and after how long: 0 leaves the system's own delay.

@@ -17,8 +17,8 @@ use super::network::Socket;
 use super::outgoing::{FrameStart, Outgoing, PING_OPCODE, PONG_OPCODE};
 use super::resources::{Again, Resources};
 use super::write_queue::WriteQueue;
-use crate::bridge::layout::{INLINE_LIMIT, event};
-use crate::bridge::{Block, Settings, SlotId};
+use crate::bridge::layout::{BACKPRESSURE_CLOSES, BACKPRESSURE_ON, INLINE_LIMIT, event};
+use crate::bridge::{BackpressureOptions, Block, Settings, SlotId};
 use crate::protocol::{encode_frame, encode_header};
 
 /// Blocks below this size are copied behind their header instead of being written by reference.
@@ -173,7 +173,7 @@ impl Outbound {
         }
         let length = payload.as_slice().len();
         let way = if self.backlog.is_some() {
-            self.admit(socket, streams, frame, length, ack, resources)
+            self.admit(socket, streams, frame, None, length, ack, resources)
         } else {
             Way::Direct
         };
@@ -188,11 +188,16 @@ impl Outbound {
     }
 
     /// Decides where it is limited how much may wait.
+    #[allow(
+        clippy::too_many_arguments,
+        reason = "what there is to decide by, of which only some is ours"
+    )]
     fn admit(
         &mut self,
         socket: &impl Socket,
         streams: &mut Streams,
         frame: FrameStart,
+        rule: Option<BackpressureOptions>,
         length: usize,
         ack: bool,
         resources: &mut Resources,
@@ -218,12 +223,18 @@ impl Outbound {
             return Way::Direct;
         };
         if !frame.is_control() {
-            let pressed = backlog.pressed;
-            let admission = backlog.admit(frame, length, ack, encoded);
-            let tells = !pressed && backlog.pressed;
+            let before = (backlog.pressed, backlog.closes());
+            let admission = backlog.admit(frame, rule, length, ack, encoded);
+            let tells = backlog.pressed && before != (true, backlog.closes());
+            let closes = if backlog.closes() {
+                BACKPRESSURE_CLOSES
+            } else {
+                0
+            };
             self.settle_drops(resources);
             if tells {
-                resources.staging.push(self.id, event::BACKPRESSURE, 1, 0);
+                let aux = BACKPRESSURE_ON | closes;
+                resources.staging.push(self.id, event::BACKPRESSURE, aux, 0);
             }
             if admission == Admission::Dropped {
                 return Way::Dropped;
@@ -461,7 +472,8 @@ impl Outbound {
             return;
         }
         let (frame, length) = (message.start(), message.payload().len());
-        match self.admit(socket, streams, frame, length, ack, resources) {
+        let rule = message.rule();
+        match self.admit(socket, streams, frame, rule, length, ack, resources) {
             Way::Direct => self.broadcast_now(socket, streams, message, ack, resources),
             Way::Behind => self.wait(What::Message(Arc::clone(message)), ack, resources),
             Way::Dropped => {}

@@ -3,8 +3,11 @@
 use std::collections::HashSet;
 
 use super::{Dice, Event, Side, deflate};
-use crate::bridge::SlotId;
-use crate::bridge::layout::{command, event, flag, policy, settings};
+use crate::bridge::layout::{
+    BACKPRESSURE_CLOSES, BACKPRESSURE_ON, command, event, flag, policy, settings,
+};
+use crate::bridge::{BackpressureOptions, Block, SlotId};
+use crate::reactor::Foreign;
 use crate::reactor::memory::{MemorySocket, pair};
 
 const TEXT: u16 = 1;
@@ -112,9 +115,63 @@ fn one_that_closes_takes_nothing_more() {
     side.frame(id, flag::FIN, 8, &[3, 245]);
     send(&mut side, id, 10..12);
     let events = side.drain();
-    assert_eq!(pressures(&events), [1]);
+    assert_eq!(pressures(&events), [BACKPRESSURE_ON | BACKPRESSURE_CLOSES]);
     assert_eq!(dropped(&events).0, 8);
     assert_eq!(firsts(&mut side, &other), [0, 1, 2, 3, 3]);
+}
+
+/// Publishes messages of 100 bytes on the wire, of which so many bytes may wait.
+fn publish(side: &mut Side, topic: u32, rule: (u32, u32), numbers: std::ops::Range<u8>) {
+    for number in numbers {
+        side.reactor.begin_turn(side.now, side.limits);
+        side.reactor.publish_from_elsewhere(&Foreign {
+            topic,
+            opcode: BINARY as u8,
+            compress: false,
+            rule: BackpressureOptions::from_numbers(rule.0, rule.1),
+            payload: Block::copy_of(&[number; 98], &side.environment.pool),
+        });
+        side.reactor.finish_turn();
+    }
+}
+
+#[test]
+fn a_topic_has_a_rule_of_its_own() {
+    for (code, expected) in [
+        (policy::BUFFER, (10..20).collect::<Vec<_>>()),
+        (policy::DROP_NEWEST, vec![10, 11, 12]),
+        (policy::DROP_OLDEST, vec![17, 18, 19]),
+        (policy::LATEST, vec![19]),
+    ] {
+        // The server's own limit is never reached.
+        let (mut side, id, other) = limited(100, 100_000, policy::BUFFER, 0);
+        for topic in [1, 2] {
+            side.order(command::SUBSCRIBE, id, topic);
+        }
+        // The first is with the kernel.
+        send(&mut side, id, 0..3);
+        publish(&mut side, 1, (300, code), 10..20);
+        publish(&mut side, 2, (0, 0), 30..35);
+        send(&mut side, id, 3..5);
+        let events = side.drain();
+        let arrived = [vec![0, 1, 2], expected, (30..35).collect(), vec![3, 4]].concat();
+        assert_eq!(dropped(&events).0 as usize, 20 - arrived.len());
+        assert!(pressures(&events).is_empty());
+        assert_eq!(firsts(&mut side, &other), arrived, "policy {code}");
+    }
+}
+
+#[test]
+fn a_topic_may_close() {
+    let (mut side, id, other) = limited(100, 100_000, policy::BUFFER, 0);
+    side.order(command::SUBSCRIBE, id, 1);
+    send(&mut side, id, 0..2);
+    publish(&mut side, 1, (200, policy::CLOSE), 10..15);
+    send(&mut side, id, 2..4);
+    let events = side.drain();
+    assert_eq!(pressures(&events), [BACKPRESSURE_ON | BACKPRESSURE_CLOSES]);
+    assert_eq!(dropped(&events).0, 5);
+    assert_eq!(firsts(&mut side, &other), [0, 1, 10, 11]);
 }
 
 #[test]

@@ -424,6 +424,7 @@ fn what_takes_longer_to_compress_is_shared_too() {
 fn publish_elsewhere(side: &mut Side, topic: u32, payload: &[u8]) {
     side.reactor.begin_turn(side.now, side.limits);
     side.reactor.publish_from_elsewhere(&Foreign {
+        rule: None,
         topic,
         opcode: TEXT as u8,
         compress: true,
@@ -491,7 +492,7 @@ fn messages_from_elsewhere_for_sockets_of_javascript() {
     assert_eq!(tags, [event::PUBLISHED, event::EXTRACTED, event::PUBLISHED]);
     let ids = |ids: &[SlotId], message: &[u8]| {
         let words = ids.iter().flat_map(|id| [id.slot, id.generation]);
-        let words = [ids.len() as u32].into_iter().chain(words);
+        let words = [5, ids.len() as u32].into_iter().chain(words);
         let mut bytes: Vec<u8> = words.flat_map(u32::to_le_bytes).collect();
         bytes.extend_from_slice(message);
         bytes
