@@ -7,6 +7,7 @@
 
 'use strict';
 
+const Queue = require('./queue');
 const { OPCODES } = require('./constants');
 const { droppedError } = require('./errors');
 const { policies } = require('./policies');
@@ -29,10 +30,12 @@ class Backlog {
     this._limit = limit;
     this._policy = policy;
     this._transport = transport;
-    this._waiting = [];
+    this._waiting = new Queue();
     // Messages for several that came between fragments.
-    this._held = [];
-    /** Bytes that wait here, as they would be on the wire uncompressed. */
+    this._held = new Queue();
+    /** Bytes of these. */
+    this.heldBytes = 0;
+    /** Bytes that wait otherwise, as they would be on the wire uncompressed. */
     this.bytes = 0;
     this._current = null;
     this._message = 0;
@@ -62,7 +65,11 @@ class Backlog {
       return;
     }
     this._putIfAdmitted(entry, opcode, fin);
-    while (this._current === null && this._held.length > 0) this.post(...this._held.shift());
+    while (this._current === null && this._held.length > 0) {
+      const [message, whenWritten] = this._held.shift();
+      this.heldBytes -= message.data.length;
+      this.post(message, whenWritten);
+    }
   }
 
   /**
@@ -74,6 +81,7 @@ class Backlog {
   post(message, callback) {
     if (this._current !== null) {
       this._held.push([message, callback]);
+      this.heldBytes += message.data.length;
       return;
     }
     const { data, opcode, topic } = message;
@@ -211,7 +219,10 @@ class Backlog {
     const older = (each) => each.message > this._given && each.message < message;
     let needed = this._excess(bytes);
     let free = 0;
-    for (const each of this._waiting) if (older(each)) free += each.bytes;
+    for (const each of this._waiting) {
+      if (free >= needed) break;
+      if (older(each)) free += each.bytes;
+    }
     if (free < needed) return false;
     if (policy === 'latest') {
       needed -= this._drop((each) => older(each) && each.topic === topic, Infinity);
@@ -226,17 +237,24 @@ class Backlog {
    * @return {Number} How many are
    */
   _drop(concerns, needed) {
+    const { _waiting: waiting } = this;
+    const kept = [];
     let free = 0;
     let last = this._message;
-    this._waiting = this._waiting.filter((each) => {
-      if (!concerns(each) || (free >= needed && each.message !== last)) return true;
+    // Behind what makes enough room, other fragments of the last message may follow.
+    while (waiting.length > 0 && (free < needed || waiting.peek().message <= last)) {
+      const each = waiting.shift();
+      if (!concerns(each) || (free >= needed && each.message !== last)) {
+        kept.push(each);
+        continue;
+      }
       if (each.message !== last) this._count(1, 0);
       last = each.message;
       free += each.bytes;
       this._forget(each);
       this._note(each);
-      return false;
-    });
+    }
+    waiting.unshift(kept);
     return free;
   }
 
@@ -256,10 +274,11 @@ class Backlog {
 
   /** The socket is gone: callbacks of what waits get an error. */
   fail(error) {
-    const callbacks = this._waiting.map(({ callback }) => callback);
-    callbacks.push(...this._held.map(([, callback]) => callback));
-    this._waiting = [];
-    this._held = [];
+    const callbacks = [...this._waiting].map(({ callback }) => callback);
+    for (const [, callback] of this._held) callbacks.push(callback);
+    this._waiting = new Queue();
+    this._held = new Queue();
+    this.heldBytes = 0;
     this._ruled.clear();
     this.bytes = 0;
     for (const callback of callbacks) {

@@ -26,6 +26,23 @@ class Queue {
     return this._items[this._first];
   }
 
+  /** Items, the first one first. Nothing may be taken meanwhile. */
+  *[Symbol.iterator]() {
+    for (let at = this._first; at < this._items.length; at++) yield this._items[at];
+  }
+
+  /** @param {Array} items Put before the first one, in their order */
+  unshift(items) {
+    if (items.length === 0) return;
+    if (items.length > this._first) {
+      this._items = items.concat(this._items.slice(this._first));
+      this._first = 0;
+    } else {
+      this._first -= items.length;
+      for (let i = 0; i < items.length; i++) this._items[this._first + i] = items[i];
+    }
+  }
+
   /** Exchanges the item at a place, counted from the first one, and gives the former. */
   replace(place, item) {
     const former = this._items[this._first + place];

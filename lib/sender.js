@@ -8,6 +8,7 @@
 
 const { Buffer } = require('buffer');
 
+const Queue = require('./queue');
 const { SendGate, isBlob } = require('./send-gate');
 const { NOOP, OPCODES, PERMESSAGE_DEFLATE } = require('./constants');
 const { directions } = require('./compression');
@@ -32,7 +33,8 @@ class Sender {
     this._compress = false;
     // Whether a message in fragments is not complete, and what was published meanwhile.
     this._isWithinMessage = false;
-    this._published = [];
+    this._published = new Queue();
+    this._publishedBytes = 0;
     this._gate = new SendGate(
       () => Boolean(socket.destroyed),
       (error) => this.onerror(error)
@@ -60,9 +62,9 @@ class Sender {
     return this._gate.state;
   }
 
-  /** Bytes that wait for a Blob or a compression. */
+  /** Bytes that wait for a Blob, a compression or the end of a message in fragments. */
   get _bufferedBytes() {
-    return this._gate.bytes;
+    return this._gate.bytes + this._publishedBytes;
   }
 
   get _queue() {
@@ -161,7 +163,9 @@ class Sender {
     if (opcode > BINARY) return;
     this._isWithinMessage = !fin;
     while (!this._isWithinMessage && this._published.length > 0) {
-      this.publish(...this._published.shift());
+      const [message, whenWritten] = this._published.shift();
+      this._publishedBytes -= message.data.length;
+      this.publish(message, whenWritten);
     }
   }
 
@@ -175,6 +179,7 @@ class Sender {
     const { opcode, data, compress } = message;
     if (this._isWithinMessage) {
       this._published.push([message, callback]);
+      this._publishedBytes += data.length;
     } else if (!compress || !this._compresses(data)) {
       const write = () => this._socket.write(message.frame, callback);
       if (this._gate.isShut) this._gate.wait(data.length, write, callback);

@@ -360,7 +360,8 @@ class StreamTransport {
 
   /** Bytes that were queued and not yet handed to the kernel. */
   get bufferedAmount() {
-    const waiting = this._backlog === null ? 0 : this._backlog.bytes;
+    const { _backlog: backlog } = this;
+    const waiting = backlog === null ? 0 : backlog.bytes + backlog.heldBytes;
     return this.encodedBytes + waiting;
   }
 }

@@ -136,6 +136,8 @@ describe('order', () => {
     ws.ping('p');
     ws.send('b', { fin: false });
     wss.publish('t', Buffer.from('again'));
+    // What waits for the last fragment counts.
+    expect(ws.bufferedAmount).toBeGreaterThanOrEqual('published'.length + 'again'.length);
     ws.send('c');
     ws.send('d');
     expect(await all(members)).toEqual([

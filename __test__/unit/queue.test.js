@@ -15,6 +15,13 @@ test('a queue gives back what it was given, in order', () => {
       expect(queue.peek()).toBe(model[0]);
       expect(queue.shift()).toBe(model.shift());
     }
+    // What was taken and is put back, less than that and more.
+    const back = Array.from({ length: (round * 5) % 4 }, () => next++);
+    if (round % 3 === 0) {
+      queue.unshift(back);
+      model.unshift(...back);
+    }
+    if (round % 100 === 0) expect([...queue]).toEqual(model);
     expect(queue.length).toBe(model.length);
   }
   while (model.length > 0) expect(queue.shift()).toBe(model.shift());

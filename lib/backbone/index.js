@@ -9,6 +9,7 @@
 
 const { getSystemErrorName, isDeepStrictEqual } = require('util');
 
+const Queue = require('../queue');
 const { Hold, openBackbone } = require('../bridge');
 const { coded } = require('../topics/name');
 
@@ -44,7 +45,7 @@ class Backbone {
     this._topics = topics;
     this._options = options;
     this._servers = new Set();
-    this._events = [];
+    this._events = new Queue();
     this._flushes = new Map();
     this._nextFlush = 0;
     this._recoveries = new Map();

@@ -8,6 +8,7 @@
 'use strict';
 
 const Backbone = require('../backbone');
+const Queue = require('../queue');
 const { layout, lanes, openHub } = require('../bridge');
 const { OPCODES, kLimits, kOutside, kServer, kSubscriptions, kTransport } = require('../constants');
 const { toShared } = require('../send-data');
@@ -72,7 +73,7 @@ class Topics {
     this._hub = hub;
     this._byName = new Map();
     // What is still to be told of, in order.
-    this._news = [];
+    this._news = new Queue();
     this._longest = LONGEST_BYTES;
     /** @type {?Backbone} */
     this.backbone = null;
