@@ -8,7 +8,7 @@ const { detectLibc } = require('../../lib/loading/libc');
 const { interpreterOf } = require('../../lib/loading/elf');
 const { explain } = require('../../lib/loading/explain');
 const { TARGETS } = require('../../lib/loading/targets');
-const { ADDON, FILE, ROOT, requireIn, stage } = require('./staged');
+const { ADDON, FILE, PLATFORM, ROOT, requireIn, stage } = require('./staged');
 
 const staged = [];
 
@@ -38,6 +38,25 @@ describe('choosing the binary', () => {
   test('an installed package loads its own', () => {
     const { app } = laid();
     expect(requireIn(app)).toEqual({ loaded: true, warnings: '' });
+  });
+
+  test("or that of the platform's package, wherever package managers put it", () => {
+    const { app, root, addon } = laid();
+    const modules = path.join(app, 'node_modules');
+    for (const folder of [
+      path.join(root, 'node_modules', PLATFORM),
+      path.join(modules, PLATFORM)
+    ]) {
+      fs.mkdirSync(folder, { recursive: true });
+      fs.writeFileSync(path.join(folder, 'package.json'), `{"name":"${PLATFORM}"}`);
+      const moved = path.join(folder, FILE);
+      fs.renameSync(addon, moved);
+      expect(requireIn(app)).toEqual({ loaded: true, warnings: '' });
+      fs.renameSync(moved, addon);
+      fs.rmSync(folder, { recursive: true });
+    }
+    fs.rmSync(addon);
+    expect(requireIn(app).loaded).toBe(false);
   });
 
   test('process.report, which looks names up, is not asked', () => {
@@ -140,7 +159,10 @@ describe('one error says what is wrong', () => {
     const { message, code, cause } = requireIn(app);
     expect(code).toBe('FERROWS_NATIVE_ADDON');
     expect(message).toContain(`Tried ${addon}: no such file`);
-    expect(message).toContain('install a release again');
+    expect(message).toContain(`Tried ${PLATFORM}: not installed`);
+    expect(message).toContain('remove node_modules and the lock file and install again');
+    const { version } = require('../../package.json');
+    expect(message).toContain(`install ${PLATFORM}@${version} beside this package`);
     expect(message).toContain('git+');
     expect(message).not.toContain('npm run build');
     expect(message).toContain(`Node.js ${process.versions.node}`);
@@ -162,7 +184,7 @@ describe('one error says what is wrong', () => {
     fs.writeFileSync(manifest, text.replace('"name":"ferrows"', '"name":"app"'));
     const { message } = requireIn(app);
     expect(message).toContain(`Tried ${path.join(root, 'lib', FILE)}: no such file`);
-    expect(message).toContain(`copy ${FILE} from the folder lib/native`);
+    expect(message).toContain(`copy ${FILE} from the package ${PLATFORM}`);
   });
 
   ifLinux.each([
@@ -185,7 +207,7 @@ describe('one error says what is wrong', () => {
     fs.writeFileSync(addon, content());
     const { message, cause } = requireIn(app);
     expect(message).toMatch(/damaged|other system|not let code be run/);
-    expect(message).toContain('install a release again');
+    expect(message).toContain('install again');
     expect(cause.code).toBe('ERR_DLOPEN_FAILED');
     // Once only.
     expect(message.split(addon)).toHaveLength(2);

@@ -3,11 +3,14 @@
 const fs = require('fs');
 const os = require('os');
 const path = require('path');
+const { randomBytes: noise } = require('crypto');
+const { spawnSync } = require('child_process');
 
 const { faultsOf } = require('../../scripts/release/binary');
-const { faultsOfRelease } = require('../../scripts/release/prepack');
+const { faultsOfRelease } = require('../../scripts/release/checks');
+const { layOutMain, layOutTarget } = require('../../scripts/release/packages');
 const { digestOfSources } = require('../../scripts/release/sources');
-const { TARGETS, fileName } = require('../../lib/loading/targets');
+const { TARGETS, fileName, packageName } = require('../../lib/loading/targets');
 
 const VERSION = '1.2.3';
 const SOURCES = 'abc123';
@@ -206,7 +209,66 @@ describe('a release', () => {
     expect(found).toContain(`${binary('linux-x64-gnu')} is of version ${VERSION}`);
   });
 
-  test('npm packs after that check only', () => {
+  test('is refused if a binary is large', () => {
+    const bytes = Buffer.concat([
+      fs.readFileSync(path.join(root, binary('win32-x64'))),
+      noise(4e6)
+    ]);
+    write(binary('win32-x64'), bytes);
+    const found = faultsOfRelease(root).filter((fault) => fault.includes('compressed'));
+    expect(found).toEqual([expect.stringContaining('win32-x64.node takes 4')]);
+  });
+
+  test('is packed of folders that npm makes packages for one platform each of', () => {
+    const packages = path.join(root, 'packages');
+    write('LICENSE', '');
+    write('THIRD-PARTY-NOTICES.txt', '');
+    for (const one of TARGETS) {
+      const folder = path.join(packages, one.name);
+      layOutTarget(root, folder, one, path.join(root, binary(one.name)));
+      const laid = JSON.parse(fs.readFileSync(path.join(folder, 'package.json'), 'utf8'));
+      const [platform, arch, libc] = one.name.split('-');
+      expect(laid).toMatchObject({
+        name: packageName(one.name),
+        version: VERSION,
+        repository: 'r'
+      });
+      expect([laid.os, laid.cpu]).toEqual([[platform], [arch]]);
+      expect(laid.libc).toEqual({ gnu: ['glibc'], musl: ['musl'] }[libc]);
+      expect(fs.readFileSync(path.join(folder, laid.main))).toEqual(
+        fs.readFileSync(path.join(root, binary(one.name)))
+      );
+    }
+    manifest({ files: ['index.js', 'lib/native/*.node'], scripts: {}, devDependencies: {} });
+    write('index.js', '');
+    layOutMain(root, path.join(packages, 'ferrows'));
+    const text = fs.readFileSync(path.join(packages, 'ferrows', 'package.json'), 'utf8');
+    const { files, optionalDependencies, ...rest } = JSON.parse(text);
+    expect(files).toEqual(['index.js']);
+    expect(Object.keys(optionalDependencies)).toEqual(TARGETS.map(({ name }) => packageName(name)));
+    expect(new Set(Object.values(optionalDependencies))).toEqual(new Set([VERSION]));
+    expect(rest).not.toHaveProperty('scripts');
+    expect(rest).not.toHaveProperty('devDependencies');
+    expect(fs.readdirSync(path.join(packages, 'ferrows')).sort()).toEqual([
+      'LICENSE',
+      'index.js',
+      'package.json'
+    ]);
+  });
+
+  test.each([['prepack.js'], ['pack.js', os.tmpdir()]])(
+    'is not made of a checkout by %s without binaries',
+    (name, ...args) => {
+      const program = path.join(__dirname, '..', '..', 'scripts', 'release', name);
+      const { status, stderr } = spawnSync(process.execPath, [program, ...args], {
+        encoding: 'utf8'
+      });
+      expect(status).toBe(1);
+      expect(stderr).toContain('Not to be p');
+    }
+  );
+
+  test('npm packs and publishes the checkout after prepack only', () => {
     const { scripts } = require('../../package.json');
     expect(scripts.prepack).toBe('node scripts/release/prepack.js');
   });

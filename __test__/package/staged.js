@@ -13,9 +13,10 @@ const { spawnSync } = require('child_process');
 const ROOT = path.join(__dirname, '..', '..');
 
 const { currentTarget } = require('../../lib/loading/load');
-const { fileName } = require('../../lib/loading/targets');
+const { fileName, packageName } = require('../../lib/loading/targets');
 
 const FILE = fileName(currentTarget());
+const PLATFORM = packageName(currentTarget());
 const ADDON = path.join(ROOT, 'lib', 'native', FILE);
 
 /**
@@ -79,4 +80,4 @@ function requireIn(cwd, { env = {}, flags = [], what = 'ferrows', before = '' } 
   return { ...JSON.parse(stdout), warnings: stderr };
 }
 
-module.exports = { ADDON, FILE, ROOT, cleanEnvironment, requireIn, stage };
+module.exports = { ADDON, FILE, PLATFORM, ROOT, cleanEnvironment, requireIn, stage };

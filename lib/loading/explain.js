@@ -6,7 +6,7 @@
 
 'use strict';
 
-const { TARGETS, fileName } = require('./targets');
+const { TARGETS, fileName, packageName } = require('./targets');
 const { findMistakes } = require('./variables');
 
 // What loaders of shared libraries say, and what is behind it.
@@ -48,14 +48,17 @@ const SYMPTOMS = [
 ];
 
 const RENEWALS = {
-  bundle: (file) =>
-    `Code that was bundled needs the binary beside it: copy ${file} from the folder lib/native of ` +
-    'the package ferrows of the same version into the folder of the bundle, or name it in ' +
+  bundle: (target) =>
+    `Code that was bundled needs the binary beside it: copy ${fileName(target)} from the package ` +
+    `${packageName(target)} of the same version into the folder of the bundle, or name it in ` +
     'FERROWS_NATIVE_PATH.',
   clone: () => 'This is a clone: "npm run build" makes the binary (with Rust).',
-  package: () =>
-    'Remove the package and install a release again. What is installed straight from a repository ' +
-    '(git+…) has no binaries: they are in the releases only.'
+  package: (target, version) =>
+    `The binary is in the package ${packageName(target)}, an optional dependency. It is missing where ` +
+    'optional dependencies are left out (--omit=optional), node_modules came from another platform, ' +
+    'or npm made the lock file on one (npm/cli#4828): remove node_modules and the lock file and ' +
+    `install again, or install ${packageName(target)}@${version} beside this package. What is ` +
+    'installed straight from a repository (git+…) has no binaries: they are in the releases only.'
 };
 
 function firstLine(error) {
@@ -63,10 +66,11 @@ function firstLine(error) {
 }
 
 function reasonOf({ file, error, exists }) {
-  return `${file}: ${exists ? firstLine(error).replace(`${file}: `, '') : 'no such file'}`;
+  if (exists) return `${file}: ${firstLine(error).replace(`${file}: `, '')}`;
+  return `${file}: ${file.startsWith('@') ? 'not installed' : 'no such file'}`;
 }
 
-function remediesFor(failure, place, target) {
+function remediesFor(failure, { place, target, version }) {
   const remedies = [];
   if (failure.exists) {
     const text = `${failure.error.code} ${failure.error.message}`;
@@ -81,7 +85,7 @@ function remediesFor(failure, place, target) {
         'Rust); the package ws has the same API and runs everywhere.'
     );
   } else {
-    remedies.push(RENEWALS[place](fileName(target)));
+    remedies.push(RENEWALS[place](target, version));
   }
   return remedies;
 }
@@ -104,7 +108,7 @@ function explain({ failures, place, target, version }) {
     [
       `ferrows ${version} cannot load its native addon for ${target} (${runtime}).`,
       ...failures.map((each) => `Tried ${reasonOf(each)}`),
-      ...remediesFor(failure, place, target),
+      ...remediesFor(failure, { place, target, version }),
       ...findMistakes(process.env),
       `Supported, from the version given on: ${supported}; Node.js 18.`
     ].join('\n'),

@@ -1,8 +1,9 @@
 // Finds and loads the native addon.
 //
 // Called by binding.js. FERROWS_NATIVE_PATH, if set, names the only file tried.
-// Else these are: the package's own, one beside a bundle, one of a package that
-// a bundle left in node_modules. Runs on: js, once per module registry.
+// Else these are: one in the package itself (a clone's, or of a tarball that was
+// packed in one), that of the platform's package, one beside a bundle, those of
+// packages that a bundle left in node_modules. Runs on: js, once per module registry.
 // Must not leave loading to the bundler's require(), which knows no such files.
 // Tests: __test__/package/loading.test.js.
 
@@ -15,7 +16,7 @@ const { createRequire } = require('module');
 const { isCutOff } = require('./elf');
 const { detectLibc } = require('./libc');
 const { explain } = require('./explain');
-const { fileName } = require('./targets');
+const { fileName, packageName } = require('./targets');
 
 // Under which names a package manager may have put the package.
 const INSTALLED_AS = ['ferrows', 'ws'];
@@ -61,14 +62,29 @@ function installedFolders(folder, version) {
   });
 }
 
+/** Where a binary may be: `name` says it in an error, `find` gives its path or throws. */
+const atPath = (file) => ({ name: file, find: () => file });
+
+/** What the platform's package has, as seen from a folder. */
+function ofPackage(folder, target) {
+  const name = packageName(target);
+  const resolver = createRequire(path.join(folder, 'any.js'));
+  return { name, find: () => resolver.resolve(`${name}/${fileName(target)}`) };
+}
+
 function candidates(place, folder, version, target) {
   const explicit = process.env.FERROWS_NATIVE_PATH;
-  if (explicit) return [path.resolve(explicit)];
+  if (explicit) return [atPath(path.resolve(explicit))];
   const file = fileName(target);
-  const own = path.join(folder, 'native', file);
-  if (place !== 'bundle') return [own];
-  const installed = installedFolders(folder, version);
-  return [own, path.join(folder, file), ...installed.map((lib) => path.join(lib, 'native', file))];
+  const inFolder = (library) => atPath(path.join(library, 'native', file));
+  if (place === 'clone') return [inFolder(folder)];
+  const own = [inFolder(folder), ofPackage(folder, target)];
+  if (place === 'package') return own;
+  const others = installedFolders(folder, version).flatMap((library) => [
+    inFolder(library),
+    ofPackage(library, target)
+  ]);
+  return [atPath(path.join(folder, file)), ...own, ...others];
 }
 
 function loadFile(file, version) {
@@ -95,8 +111,10 @@ function loadNative(folder, version) {
   const target = currentTarget();
   const place = placeOf(folder);
   const failures = [];
-  for (const file of candidates(place, folder, version, target)) {
+  for (const { name, find } of candidates(place, folder, version, target)) {
+    let file = name;
     try {
+      file = find();
       return loadFile(file, version);
     } catch (error) {
       failures.push({ file, error, exists: existsSync(file) });

@@ -1,7 +1,7 @@
 // The platforms that ferrows has binaries for.
 //
-// The one list of them: the loader names its file and what is supported by it,
-// scripts/release builds and checks by it. Runs on: js.
+// The one list of them: the loader names file, package and what is supported by it,
+// scripts/release builds, checks and packs by it. Runs on: js.
 // Tests: __test__/package/loading.test.js.
 
 'use strict';
@@ -31,4 +31,15 @@ function fileName(name) {
   return `ferrows.${name}.node`;
 }
 
-module.exports = { TARGETS, fileName };
+/**
+ * The package that brings the binary of a target: an optional dependency of ferrows that package
+ * managers install where it fits.
+ *
+ * @param {String} name
+ * @return {String}
+ */
+function packageName(name) {
+  return `@ferrows/${name}`;
+}
+
+module.exports = { TARGETS, fileName, packageName };

@@ -1,95 +1,10 @@
-// Refuses a package that must not be published. npm runs it before it packs.
-//
-// A release has a binary for every target, each of this version and from these
-// sources, one version number everywhere, an entry in the changelog, third-party
-// notices of these dependencies, and a tarball that stays small.
-// Tests: __test__/package/release.test.js.
+// npm runs this before it packs or publishes the checkout: a release is not made so.
 
 'use strict';
 
-const { existsSync, readFileSync, readdirSync } = require('fs');
-const { spawnSync } = require('child_process');
-const { gzipSync } = require('zlib');
-const path = require('path');
-
-const { TARGETS, fileName } = require('../../lib/loading/targets');
-const { digestOfSources } = require('./sources');
-const { faultsOf } = require('./binary');
-
-const LARGEST = 6e6;
-const ADDRESSES = ['repository', 'bugs', 'homepage'];
-
-function binaryFaults(root, version) {
-  const folder = path.join(root, 'lib', 'native');
-  const present = existsSync(folder) ? readdirSync(folder) : [];
-  const sources = digestOfSources(root);
-  const faults = [];
-  let compressed = 0;
-  for (const target of TARGETS) {
-    const file = fileName(target.name);
-    if (!present.includes(file)) {
-      faults.push(`lib/native/${file} is missing`);
-      continue;
-    }
-    const bytes = readFileSync(path.join(folder, file));
-    compressed += gzipSync(bytes).length;
-    for (const fault of faultsOf(bytes, target, version, sources)) {
-      faults.push(`lib/native/${file} ${fault}`);
-    }
-  }
-  const known = TARGETS.map(({ name }) => fileName(name));
-  for (const file of present.filter((name) => !known.includes(name))) {
-    faults.push(`lib/native/${file} belongs to no target`);
-  }
-  if (compressed > LARGEST) faults.push(`the binaries take ${compressed} bytes, compressed`);
-  return faults;
-}
-
-function versionFaults(root, { version }) {
-  const read = (file) => readFileSync(path.join(root, file), 'utf8');
-  const faults = [];
-  const inCargo = /\[workspace\.package\][^[]*?\nversion = "([^"]+)"/.exec(read('Cargo.toml'));
-  if (inCargo === null || inCargo[1] !== version) {
-    faults.push(`Cargo.toml and package.json (${version}) have different versions`);
-  }
-  const { packages } = JSON.parse(read('package-lock.json'));
-  if (packages[''].version !== version) faults.push('package-lock.json has another version');
-  const headings = read('CHANGELOG.md').match(/^## .*$/gm) || [];
-  if (!headings.some((heading) => heading.split(/\s/)[1] === version)) {
-    faults.push(`CHANGELOG.md has no entry for ${version}`);
-  }
-  return faults;
-}
-
-function noticeFaults() {
-  const notices = path.join(__dirname, 'notices.js');
-  const { status, stderr } = spawnSync(process.execPath, [notices, '--check'], {
-    encoding: 'utf8'
-  });
-  return status === 0 ? [] : [stderr.trim()];
-}
-
-/**
- * What keeps a checkout from being published, but for the notices.
- *
- * @param {String} root
- * @return {String[]}
- */
-function faultsOfRelease(root) {
-  const manifest = JSON.parse(readFileSync(path.join(root, 'package.json'), 'utf8'));
-  // Provenance names the repository, and npm compares the two.
-  const missing = ADDRESSES.filter((field) => !manifest[field]);
-  return [
-    ...missing.map((field) => `package.json has no ${field}`),
-    ...versionFaults(root, manifest),
-    ...binaryFaults(root, manifest.version)
-  ];
-}
-
-if (require.main === module) {
-  const faults = [...faultsOfRelease(path.join(__dirname, '..', '..')), ...noticeFaults()];
-  for (const fault of faults) console.error(`Not to be published: ${fault}`);
-  process.exitCode = faults.length === 0 ? 0 : 1;
-}
-
-module.exports = { faultsOfRelease };
+console.error(
+  'Not to be packed or published as it is: ferrows has its binaries in packages of their own.\n' +
+    'Those of a release: node scripts/release/pack.js FOLDER, with a binary for each target.\n' +
+    'A package of this clone, for this machine: npm run build && npm pack --ignore-scripts.'
+);
+process.exitCode = 1;

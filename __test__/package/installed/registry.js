@@ -1,8 +1,8 @@
-// A registry that has ferrows: `node registry.js TARBALL UPSTREAM`.
+// A registry for tests: `node registry.js UPSTREAM TARBALL...`.
 //
-// Answers what is asked about ferrows from the tarball, everything else from the
-// registry UPSTREAM. Prints its port. A process of its own: tests run package
-// managers synchronously. Started by documented.installed.js; ends with its stdin.
+// Has the packages of the tarballs and what is published to it; everything else is
+// answered from the registry UPSTREAM. Prints its port. A process of its own: tests
+// run package managers synchronously. Started by harness.js; ends with its stdin.
 
 'use strict';
 
@@ -12,19 +12,25 @@ const { createHash } = require('crypto');
 const { execFileSync } = require('child_process');
 const { readFileSync } = require('fs');
 
-const [, , tarball, upstream] = process.argv;
-const bytes = readFileSync(tarball);
-const manifest = JSON.parse(
-  execFileSync('tar', ['-xOzf', path.basename(tarball), 'package/package.json'], {
-    cwd: path.dirname(tarball)
-  })
-);
+const [, , upstream, ...tarballs] = process.argv;
+/** By name: the manifest and the bytes of the one version there is. */
+const packages = new Map();
 
-function description(origin) {
+function add(bytes, manifest) {
+  packages.set(manifest.name, { bytes, manifest });
+}
+
+for (const tarball of tarballs) {
+  const options = { cwd: path.dirname(tarball) };
+  const args = ['-xOzf', path.basename(tarball), 'package/package.json'];
+  add(readFileSync(tarball), JSON.parse(execFileSync('tar', args, options)));
+}
+
+function description({ bytes, manifest }, origin) {
   const { name, version } = manifest;
   const digest = (algorithm, encoding) => createHash(algorithm).update(bytes).digest(encoding);
   const dist = {
-    tarball: `${origin}/${name}/-/${name}-${version}.tgz`,
+    tarball: `${origin}/${name}/-/${path.basename(name)}-${version}.tgz`,
     shasum: digest('sha1', 'hex'),
     integrity: `sha512-${digest('sha512', 'base64')}`
   };
@@ -43,16 +49,44 @@ async function pass({ url, headers: { accept = '*/*' } }, response) {
   response.writeHead(answer.status, { 'content-type': type }).end(body);
 }
 
-const server = http.createServer((request, response) => {
-  const [, name] = request.url.split('/');
-  if (name !== manifest.name) {
-    pass(request, response).catch((error) => response.writeHead(502).end(String(error)));
-  } else if (request.url.endsWith('.tgz')) {
-    response.end(bytes);
+/** What `npm publish` sends. */
+async function receive(request, response) {
+  const chunks = [];
+  for await (const chunk of request) chunks.push(chunk);
+  const { versions, _attachments: attachments } = JSON.parse(Buffer.concat(chunks));
+  const [manifest] = Object.values(versions);
+  const [{ data }] = Object.values(attachments);
+  add(Buffer.from(data, 'base64'), manifest);
+  response.writeHead(201, { 'content-type': 'application/json' }).end('{}');
+}
+
+async function answer(request, response) {
+  const { headers, method, url } = request;
+  const name = decodeURIComponent(
+    url
+      .split('?')[0]
+      .replace(/\/-\/.*/, '')
+      .slice(1)
+  );
+  if (method === 'PUT') {
+    await receive(request, response);
+  } else if (packages.has(name)) {
+    const one = packages.get(name);
+    if (url.endsWith('.tgz')) {
+      response.end(one.bytes);
+    } else {
+      response.setHeader('content-type', 'application/json');
+      response.end(JSON.stringify(description(one, `http://${headers.host}`)));
+    }
+  } else if (/^(?:@ferrows\/|ferrows$)/.test(name)) {
+    response.writeHead(404, { 'content-type': 'application/json' }).end('{"error":"not found"}');
   } else {
-    response.setHeader('content-type', 'application/json');
-    response.end(JSON.stringify(description(`http://${request.headers.host}`)));
+    await pass(request, response);
   }
+}
+
+const server = http.createServer((request, response) => {
+  answer(request, response).catch((error) => response.writeHead(502).end(String(error)));
 });
 
 server.listen(0, '127.0.0.1', () => console.log(server.address().port));
