@@ -10,12 +10,15 @@ function toArrayBuffer({ buffer, byteOffset, byteLength }) {
   return buffer.slice(byteOffset, byteOffset + byteLength);
 }
 
+const copyOf = (bytes) => Buffer.from(toArrayBuffer(bytes));
+
+// Each with memory of its own: who transfers one does not lose the others.
 function split(data, boundaries) {
   if (data.length === 0) return [];
   if (boundaries === null) return [data];
   let start = 0;
   return Array.from({ length: boundaries.length / 4 }, (_, index) =>
-    data.subarray(start, (start += boundaries.readUInt32LE(index * 4)))
+    copyOf(data.subarray(start, (start += boundaries.readUInt32LE(index * 4))))
   );
 }
 

@@ -67,6 +67,7 @@ function demote(transport, socket, handle, lost) {
   transport.handOver(heir, socket);
   heir.attach(transport.websocket);
   if (transport.knownReceiver !== null) transport.knownReceiver.follow(heir.receiver);
+  if (transport.knownSender !== null) transport.knownSender.follow(heir.sender);
   if (lost === null) writeUnsent(socket, transport, writes, owesDrain);
   else transport.onLost(writes.acks.length, lost);
   if (ahead.length > 0) genuine.push.call(socket, ahead);

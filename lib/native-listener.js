@@ -23,8 +23,8 @@ const CONTEXT_OF_LISTEN = parseInt(process.versions.node) >= 24;
 class NativeListener {
   /**
    * @param {{backlog: Number, host: String, port: Number}} options
-   * @param {{onError: Function, onListening: Function, onUpgrade: Function, refuse: Function}} owner
-   *     `onUpgrade` is called with (request, transport), `refuse` with the transport of a request
+   * @param {{becomeServer: Function, onError: Function, onListening: Function, onUpgrade: Function,
+   *     refuse: Function}} owner `becomeServer` gives the http.Server, `onUpgrade` is called with (request, transport), `refuse` with the transport of a request
    *     that nobody answers
    */
   constructor(options, owner) {
@@ -90,6 +90,11 @@ class NativeListener {
     this._told = true;
     this._hold.release();
     this._owner.onError(error);
+  }
+
+  /** @return {http.Server} What listens from now on in its place */
+  becomeServer() {
+    return this.server === null ? this._owner.becomeServer() : this.server;
   }
 
   /** @return {?{address: String, family: String, port: Number}} */

@@ -27,7 +27,7 @@ ASKS_HANDLE.push('unref');
 const GETS_FROM_HANDLE = ['_bytesDispatched', 'bytesRead', 'bytesWritten', 'pending'];
 const AS_IT_IS = new Set([
   ...['_undestroy', '_unrefTimer', 'address', 'constructor', 'destroySoon'],
-  ...['eventNames', 'getMaxListeners', 'isPaused', 'setDefaultEncoding', 'setMaxListeners']
+  ...['getMaxListeners', 'isPaused', 'setDefaultEncoding', 'setMaxListeners']
 ]);
 
 // Whose handle Node's code may see just now.
@@ -103,6 +103,13 @@ const native = {
     // What a socket reads while it is paused waits in its buffer.
     if (this.isPaused()) giveBack(this);
     return Reflect.get(genuine, 'readableLength', this);
+  },
+
+  eventNames() {
+    // Where ws has its listener.
+    const names = genuine.eventNames.call(this);
+    names.splice(names.indexOf('close') + 1, 0, 'data');
+    return names;
   },
 
   pause() {
@@ -339,6 +346,25 @@ function refuseEncoding() {
   throw error;
 }
 
+/** Whoever asks a socket for its http.Server gets it. */
+function serverOf({ listener }) {
+  const settle = (socket, value) => {
+    const property = { configurable: true, enumerable: true, value, writable: true };
+    Object.defineProperty(socket, 'server', property);
+    return value;
+  };
+  return {
+    configurable: true,
+    enumerable: true,
+    get() {
+      return settle(this, listener.becomeServer());
+    },
+    set(value) {
+      settle(this, value);
+    }
+  };
+}
+
 /**
  * Makes the socket object of a connection that Node never saw.
  *
@@ -351,7 +377,9 @@ function makeSocket(transport) {
   // As a server of Node's leaves them.
   socket.parser = null;
   socket.setEncoding = refuseEncoding;
-  socket.server = transport.listener;
+  socket._paused = false;
+  // Not `_server`, too: through that Node would count the connection.
+  Object.defineProperty(socket, 'server', serverOf(transport));
   bind(socket, handle);
   return socket;
 }

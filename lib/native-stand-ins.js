@@ -9,8 +9,10 @@
 
 const { Writable } = require('stream');
 
+const Receiver = require('./receiver');
 const Sender = require('./sender');
 const { kOnConclude, kOptions } = require('./constants');
+const { OF_RECEIVER, OF_SENDER } = require('./replaced');
 
 // Events that only a Receiver has that really decodes.
 const DECODING = new Set(['message', 'ping', 'pong', 'error', 'drain', 'finish', 'close']);
@@ -69,9 +71,30 @@ class ReceiverStandIn extends Writable {
 
   /** Bytes from elsewhere are decoded as if the peer had sent them. */
   _write(chunk, encoding, callback) {
+    // Of the real one, too, for who has kept the method and replaced it.
+    const real = this._transport === undefined ? this : this._real;
+    if (real !== null) {
+      Reflect.apply(Receiver.prototype._write, real, [chunk, encoding, callback]);
+      return;
+    }
     this._transport.giveBack();
     if (this._real !== null) this._real.write(chunk, encoding, callback);
     else callback();
+  }
+
+  emit(...args) {
+    return Reflect.apply(Writable.prototype.emit, this._real || this, args);
+  }
+
+  /** Those of a Receiver that a WebSocket listens to. */
+  eventNames() {
+    this._transport.giveBack();
+    return Reflect.apply(Writable.prototype.eventNames, this._real || this, []);
+  }
+
+  write(...args) {
+    if (!this._real) return super.write(...args);
+    return Reflect.apply(Receiver.prototype.write, this._real, args);
   }
 
   /** A real one decodes from now on; who listens here listens there. */
@@ -98,7 +121,7 @@ for (const name of [...LISTENING, ...ABOUT_LISTENERS]) {
     configurable: true,
     writable: true,
     value(event, ...rest) {
-      if (LISTENING.includes(name) && DECODING.has(event)) this._transport.giveBack();
+      if (DECODING.has(event)) this._transport.giveBack();
       return Reflect.apply(
         method,
         this._real || this,
@@ -106,6 +129,28 @@ for (const name of [...LISTENING, ...ABOUT_LISTENERS]) {
       );
     }
   });
+}
+
+/**
+ * Has whoever replaces methods of a stand-in replace those of the real one.
+ *
+ * @param {Object} prototype Of the stand-in, which has `_transport` and, after `follow()`, `_real`
+ * @param {String[]} names
+ */
+function letReplace(prototype, names) {
+  for (const name of names) {
+    const { [name]: method } = prototype;
+    Object.defineProperty(prototype, name, {
+      configurable: true,
+      get: () => method,
+      set(replacement) {
+        const property = { configurable: true, enumerable: true, writable: true };
+        Object.defineProperty(this, name, { ...property, value: replacement });
+        this._transport.giveBack();
+        if (this._real !== null) this._real[name] = replacement;
+      }
+    });
+  }
 }
 
 // Its gate is the transport's, if there is one.
@@ -126,6 +171,7 @@ class SenderStandIn extends Sender {
       set: () => {}
     });
     Object.defineProperty(this, '_transport', { value: transport });
+    Object.defineProperty(this, '_real', { value: null, writable: true });
   }
 
   get _bufferedBytes() {
@@ -142,8 +188,15 @@ class SenderStandIn extends Sender {
     return gate === null ? [] : gate.queue;
   }
 
+  /** A real one writes from now on. */
+  follow(sender) {
+    this._real = sender;
+  }
+
   writeFrame(opcode, data, fin, mask, callback, compress) {
-    this._transport.frame(opcode, data, Boolean(fin), Boolean(mask), callback, Boolean(compress));
+    if (this._real !== null) this._real.writeFrame(opcode, data, fin, mask, callback, compress);
+    else
+      this._transport.frame(opcode, data, Boolean(fin), Boolean(mask), callback, Boolean(compress));
   }
 
   /**
@@ -153,8 +206,14 @@ class SenderStandIn extends Sender {
    * @param {Function} [callback]
    */
   sendFrame(list, callback) {
-    this._transport.rawParts(list, callback);
+    // Of the real one, too, for who has kept the method and replaced it.
+    const real = this._transport === undefined ? this : this._real;
+    if (real !== null) Reflect.apply(Sender.prototype.sendFrame, real, [list, callback]);
+    else this._transport.rawParts(list, callback);
   }
 }
+
+letReplace(ReceiverStandIn.prototype, OF_RECEIVER);
+letReplace(SenderStandIn.prototype, OF_SENDER);
 
 module.exports = { ReceiverStandIn, SenderStandIn };

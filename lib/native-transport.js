@@ -748,6 +748,11 @@ class NativeTransport {
     return this._sender;
   }
 
+  /** What stands for ws's Sender if somebody has asked for it, else null. */
+  get knownSender() {
+    return this._sender;
+  }
+
   /** What stands for ws's Receiver if somebody has asked for it, else null. */
   get knownReceiver() {
     return this._inbound.knownReceiver;

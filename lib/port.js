@@ -6,6 +6,7 @@
 'use strict';
 
 const cluster = require('cluster');
+const EventEmitter = require('events');
 const diagnostics = require('diagnostics_channel');
 const http = require('http');
 const net = require('net');
@@ -14,6 +15,18 @@ const net = require('net');
 const WATCHED = ['emit', 'listen', 'on', 'addListener'];
 const { createServer, Server } = http;
 const ORIGINALS = WATCHED.map((name) => Server.prototype[name]);
+// Who has replaced one before we were loaded: a word of the source of Node's own.
+const WORDS = [
+  [http.createServer, /\breturn new Server\(opts\b/],
+  [net.Server.prototype.listen, /\bnormalizeArgs\b/],
+  [EventEmitter.prototype.emit, /\bkErrorMonitor\b/],
+  [EventEmitter.prototype.on, /\b_addListener\b/]
+];
+const WAS_WATCHED =
+  process.release.name === 'node' &&
+  !process.versions.bun &&
+  !process.versions.deno &&
+  WORDS.some(([method, word]) => !word.test(method));
 // Published for each connection, and for each plain request.
 const CHANNELS = ['net.server.socket', 'http.server.request.start'];
 
@@ -32,6 +45,7 @@ function suitsListener({ port }) {
 /** Whether somebody wants to see what HTTP servers do. */
 function isWatched() {
   return (
+    WAS_WATCHED ||
     http.createServer !== createServer ||
     http.Server !== Server ||
     WATCHED.some((name, index) => Server.prototype[name] !== ORIGINALS[index]) ||

@@ -151,7 +151,13 @@ class Receiver extends Writable {
    * @return {Boolean} Whether there is room for more
    */
   write(chunk, encoding, callback) {
-    if (encoding !== undefined || !this._isFree() || !Buffer.isBuffer(chunk)) {
+    const { _write: take } = this;
+    if (
+      encoding !== undefined ||
+      take !== OWN._write ||
+      !this._isFree() ||
+      !Buffer.isBuffer(chunk)
+    ) {
       return super.write(chunk, encoding, callback);
     }
     // PERF: what is emitted at once does not take the way through the stream's buffer.
@@ -421,5 +427,8 @@ function resume(receiver) {
 }
 
 defineCounters(Receiver.prototype);
+
+// What somebody may put something else in the place of, as it is without that.
+const OWN = { _write: Receiver.prototype._write };
 
 module.exports = Receiver;

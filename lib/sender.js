@@ -149,6 +149,26 @@ class Sender {
   dequeue() {}
 
   /**
+   * Queues a frame by the public method for it, which somebody may have replaced. As `writeFrame()`.
+   */
+  passFrame(opcode, data, fin, mask, callback, compress) {
+    const { close, ping, pong, send } = this;
+    if (opcode <= BINARY && send !== OWN.send) {
+      this._firstFragment = opcode !== CONTINUATION;
+      this.send(data, { binary: opcode === BINARY, compress, fin, mask }, callback);
+    } else if (opcode === PING && ping !== OWN.ping) {
+      this.ping(data, mask, callback);
+    } else if (opcode === PONG && pong !== OWN.pong) {
+      this.pong(data, mask, callback);
+    } else if (opcode === CLOSE && close !== OWN.close) {
+      const code = data.length === 0 ? undefined : data.readUInt16BE(0);
+      this.close(code, data.toString('utf8', 2), mask, callback);
+    } else {
+      this.writeFrame(opcode, data, fin, mask, callback, compress);
+    }
+  }
+
+  /**
    * Queues a frame.
    *
    * @param {Number} opcode
@@ -273,16 +293,17 @@ class Sender {
 
   _write(opcode, data, fin, mask, rsv1, isOurs, callback) {
     const length = typeof data === 'string' ? Buffer.byteLength(data) : data.length;
-    if (!mask && this.joins && length <= LONGEST_SHORT) {
+    if (!mask && this.joins && length <= LONGEST_SHORT && Sender.frame === OWN.frame) {
       // PERF: most frames that servers send.
       const first = opcode | (fin ? 0x80 : 0) | (rsv1 ? 0x40 : 0);
       this.sendFrame([buildShort(first, data, length)], callback);
       return;
     }
+    const isReplaced = Sender.frame !== OWN.frame;
     const options = {
       fin,
       generateMask: this._generateMask,
-      join: this.joins,
+      join: this.joins && !isReplaced,
       mask,
       maskBuffer: this._maskBuffer,
       opcode,
@@ -290,7 +311,10 @@ class Sender {
       readOnly: typeof data !== 'string' && opcode !== CLOSE && !isOurs,
       rsv1
     };
-    this.sendFrame(buildFrame(data, options, length), callback);
+    this.sendFrame(
+      isReplaced ? Sender.frame(data, options) : buildFrame(data, options, length),
+      callback
+    );
   }
 
   /**
@@ -311,5 +335,9 @@ class Sender {
     }
   }
 }
+
+// What somebody may put something else in the place of, as it is without that.
+const { close, ping, pong, send } = Sender.prototype;
+const OWN = { close, frame: Sender.frame, ping, pong, send };
 
 module.exports = Sender;

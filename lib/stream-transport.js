@@ -288,7 +288,7 @@ class StreamTransport {
 
   writeNow(opcode, data, fin, mask, callback, compress) {
     this._counts.onFrame(opcode, data, fin);
-    this.sender.writeFrame(opcode, data, fin, mask, callback, compress);
+    this.sender.passFrame(opcode, data, fin, mask, callback, compress);
   }
 
   postNow(message, callback) {

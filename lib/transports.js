@@ -7,6 +7,7 @@ const { Buffer } = require('buffer');
 const binding = require('./binding');
 const { suitsWorkers } = require('./compression');
 const { PERMESSAGE_DEFLATE } = require('./constants');
+const { isReplaced } = require('./replaced');
 const StreamTransport = require('./stream-transport');
 const { settingsFor } = require('./settings');
 const { canTakeOver, takeOver } = require('./takeover');
@@ -29,7 +30,7 @@ function openTransport(socket, head, preface, options, isServer, extensions) {
   const { [PERMESSAGE_DEFLATE]: deflate } = extensions;
   // Workers make their own masking keys and have their own zlib.
   const suits = !options.generateMask && (!deflate || suitsWorkers(deflate._options));
-  if (!forced && suits && canTakeOver(socket)) {
+  if (!forced && suits && !isReplaced() && canTakeOver(socket)) {
     const settings = settingsFor(options, isServer, extensions);
     const taken = takeOver(socket, head, Buffer.from(preface), settings);
     if (taken.transport !== null) return taken.transport;

@@ -34,7 +34,9 @@ const {
 const { Drain, readDrain } = require('./drain');
 const metricsOf = require('./metrics');
 const { metricsText, registerMetrics } = require('./metrics/prometheus');
+const { giveBack } = require('./native-socket');
 const { addListeners, callListening, requireUpgrade, suitsListener } = require('./port');
+const { isReplaced } = require('./replaced');
 const { socketOptions } = require('./settings');
 const Topics = require('./topics/registry');
 const { forced } = require('./transports');
@@ -379,6 +381,8 @@ function listen(wss, options, callback) {
   const listener = new NativeListener(
     { backlog, host, port: Number(port) },
     {
+      // Of a server that was closed nothing listens any more.
+      becomeServer: () => wss._server || http.createServer(requireUpgrade),
       onError: listeners.error,
       onListening() {
         if (typeof callback === 'function') callListening(wss, callback);
@@ -387,7 +391,13 @@ function listen(wss, options, callback) {
       onUpgrade(request, transport) {
         // Whoever puts a method of his own there, on the prototype too, is to be called.
         const { completeUpgrade, handleUpgrade } = OWN_METHODS;
-        if (wss.handleUpgrade !== handleUpgrade || wss.completeUpgrade !== completeUpgrade) {
+        const isSeen = isReplaced();
+        if (isSeen) giveBack(request.socket);
+        if (
+          isSeen ||
+          wss.handleUpgrade !== handleUpgrade ||
+          wss.completeUpgrade !== completeUpgrade
+        ) {
           listeners.upgrade(request, request.socket, emptyBuffer());
           return;
         }

@@ -321,3 +321,24 @@ test.each(['at once', 'in the callback', 'with connections'])(
     previous.close();
   }
 );
+
+same('a socket has its server, which counts it once', async ({ connect, wss }) => {
+  const connected = once(wss, 'connection');
+  await connect(request());
+  const [websocket, { socket }] = await connected;
+  const { server } = socket;
+  const facts = [server === wss._server, websocket._socket.server === server, await count(server)];
+  websocket.terminate();
+  return [...facts, await counted(server, 0), socket.server === server];
+});
+
+same('a socket whose server was closed has one that does not listen', async ({ connect, wss }) => {
+  const connected = once(wss, 'connection');
+  const peer = await connect(request());
+  const [, { socket }] = await connected;
+  wss.close();
+  await new Promise(setImmediate);
+  const facts = [socket.server instanceof http.Server, socket.server.listening];
+  peer.destroy();
+  return facts;
+});

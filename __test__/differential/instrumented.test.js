@@ -5,7 +5,9 @@
 
 const http = require('http');
 const net = require('net');
+const { execFile } = require('child_process');
 const { once } = require('events');
+const { promisify } = require('util');
 
 const { libraries } = require('../support/libraries');
 const { run } = require('../support/children');
@@ -163,3 +165,43 @@ test.each(['ws', 'ferrows'])(
     expect({ code, out, err }).toEqual({ code: 0, out: 'true works\n', err: '' });
   }
 );
+
+// Before the library is loaded, as tracers do that are required first.
+test.each([
+  ['http', 'createServer'],
+  ['net', 'Server.prototype.listen'],
+  ['http', 'Server.prototype.emit'],
+  ['events', 'prototype.emit']
+])('a method that was replaced early: %s %s', async (module, path) => {
+  const program = `
+    const names = ${JSON.stringify(path)}.split('.');
+    const name = names.pop();
+    const owner = names.reduce((object, key) => object[key], require('${module}'));
+    const { [name]: original } = owner;
+    const calls = new Set();
+    owner[name] = function (...args) {
+      const isServer = this instanceof require('http').Server;
+      if (name !== 'emit') calls.add(name);
+      else if (isServer) calls.add(args[0]);
+      return original.apply(this, args);
+    };
+    const { Server } = require(process.argv[1]);
+    const wss = new Server({ port: 0, host: '127.0.0.1' }, () => {
+      const { port } = wss.address();
+      const socket = require('net').connect(port, '127.0.0.1');
+      socket.write('GET / HTTP/1.1\\r\\nHost: a\\r\\nUpgrade: websocket\\r\\nConnection: Upgrade\\r\\n' +
+        'Sec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\\r\\nSec-WebSocket-Version: 13\\r\\n\\r\\n');
+    });
+    wss.on('connection', () => {
+      console.log([...calls].sort().join());
+      process.exit();
+    });`;
+  const results = {};
+  for (const name of ['ws', 'ferrows']) {
+    const root = name === 'ws' ? require.resolve('ws') : require.resolve('../..');
+    const { stdout } = await promisify(execFile)(process.execPath, ['-e', program, root]);
+    results[name] = stdout;
+  }
+  expect(results.ws).toMatch(/\w/);
+  expect(results.ferrows).toBe(results.ws);
+});

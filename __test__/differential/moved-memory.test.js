@@ -92,3 +92,21 @@ test.each(rows)('%s, %s', async (mode, type) => {
   const expected = await converse(libraries.ws, mode, type, options);
   expect(await converse(libraries.ferrows, mode, type, options)).toEqual(expected);
 });
+
+test.each(['port', 'noServer'])('each fragment of a message by itself: %s', async (mode) => {
+  const { client, server, close } = await connect(libraries.ferrows, mode, {});
+  server.binaryType = 'fragments';
+  client.send(Buffer.alloc(70000, 1), { fin: false });
+  client.send(Buffer.from('second'), { fin: false });
+  client.send(Buffer.alloc(40000, 3));
+  const [fragments] = await once(server, 'message');
+  const lengths = fragments.map((fragment) => {
+    const { length } = fragment;
+    move(fragment);
+    return length;
+  });
+  client.close();
+  await close();
+  expect(lengths).toEqual([70000, 6, 40000]);
+  expect(fragments.map(({ length }) => length)).toEqual([0, 0, 0]);
+});
