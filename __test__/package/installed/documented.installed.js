@@ -12,6 +12,7 @@ const {
   TOOLS,
   createApp,
   env,
+  npm,
   registry,
   removeAll,
   temporary
@@ -30,10 +31,17 @@ afterAll(removeAll);
 function application(tools = []) {
   const app = createApp({ as: null, tools });
   const address = registry();
-  const cache = path.join(app.folder, '.cache');
   const variables = {
+    // What managers remember of a registry may not outlive it: Yarn 4 tells registries apart by
+    // host alone, and takes the addresses of tarballs from one that is gone.
+    HOME: temporary('home'),
+    XDG_CACHE_HOME: undefined,
+    XDG_DATA_HOME: undefined,
+    YARN_GLOBAL_FOLDER: undefined,
+    YARN_CACHE_FOLDER: undefined,
+    // By address, port and all.
+    npm_config_cache: npm(['config', 'get', 'cache'], ROOT).trim(),
     npm_config_registry: address,
-    YARN_CACHE_FOLDER: cache,
     // Of Yarn 2 and newer.
     YARN_ENABLE_IMMUTABLE_INSTALLS: 'false',
     YARN_ENABLE_TELEMETRY: 'false',
