@@ -745,9 +745,12 @@ impl Outbound {
             queue.append(&mut resources.spares, |out| out.extend_from_slice(rest));
             return;
         }
-        let block = kept(payload, resources);
-        if gone > 0 {
-            queue.append_rest(block, gone);
+        let (block, begin) = match payload {
+            Outgoing::Block(block) => (block, gone),
+            Outgoing::Inline(bytes) => resources.keep(bytes, gone),
+        };
+        if begin > 0 {
+            queue.append_rest(block, begin);
         } else {
             queue.append_block(block);
         }
@@ -919,6 +922,6 @@ fn queue<'a>(
 fn kept(payload: Outgoing<'_>, resources: &mut Resources) -> Block {
     match payload {
         Outgoing::Block(block) => block,
-        Outgoing::Inline(bytes) => resources.keep(bytes),
+        Outgoing::Inline(bytes) => resources.keep(bytes, 0).0,
     }
 }

@@ -62,14 +62,25 @@ pub(crate) struct Resources {
     pub(crate) unwritten: usize,
     /// Blocks that commands still to come will claim.
     pub(crate) blocks: VecDeque<Block>,
-    /// The payload that had to be kept last, for others that send the same.
-    pub(crate) last_kept: Option<Block>,
+    /// What had to be kept last, for others that send the same.
+    pub(crate) last_kept: Option<Kept>,
     pub(crate) tallies: Tallies,
     pub(crate) now: Instant,
     /// What listeners make of requests.
     pub(crate) rules: Rules,
     table: Arc<WrittenTable>,
     chunks: Vec<Arc<Chunk>>,
+}
+
+/// A payload that was written in part.
+#[derive(Debug)]
+pub(crate) struct Kept {
+    /// What there is of it.
+    pub(crate) block: Block,
+    /// How long it was.
+    length: usize,
+    /// Where in it the block begins.
+    from: usize,
 }
 
 impl Resources {
@@ -114,16 +125,32 @@ impl Resources {
         }
     }
 
-    /// A block with these bytes: the last one again if it holds the same, so that one payload
-    /// for many slow connections is held once.
-    pub(crate) fn keep(&mut self, bytes: &[u8]) -> Block {
-        if let Some(block) = &self.last_kept
-            && block.as_slice() == bytes
+    /// A block that ends with what is left of a payload, of which so many bytes are written, and
+    /// where in the block that begins. It is the last one again if that ends with the same, so that
+    /// one payload for many slow connections is held, and compared, as far as it is unwritten.
+    pub(crate) fn keep(&mut self, payload: &[u8], written: usize) -> (Block, usize) {
+        let mut from = written / 2;
+        if let Some(last) = &self.last_kept
+            && last.length == payload.len()
         {
-            return block.clone();
+            let rest = payload.get(written..).unwrap_or_default();
+            let begin = written.checked_sub(last.from);
+            if let Some(begin) =
+                begin.filter(|begin| last.block.as_slice().get(*begin..) == Some(rest))
+            {
+                return (last.block.clone(), begin);
+            }
+            // Systems take more of it here and less of it there.
+            if begin.is_none() {
+                from = 0;
+            }
         }
-        let block = Block::copy_of(bytes, self.staging.pool());
-        self.last_kept = Some(block.clone());
-        block
+        let block = Block::copy_of(payload.get(from..).unwrap_or_default(), self.staging.pool());
+        self.last_kept = Some(Kept {
+            block: block.clone(),
+            length: payload.len(),
+            from,
+        });
+        (block, written - from)
     }
 }

@@ -206,7 +206,8 @@ fn a_payload_for_many_slow_peers_is_held_once() {
     // What JavaScript does with it afterwards changes nothing.
     copy.fill(0);
     let kept = near.reactor.resources.last_kept.as_ref().unwrap();
-    assert!(kept.holders() > 25, "{} share it", kept.holders());
+    let holders = kept.block.holders();
+    assert!(holders > 25, "{holders} share it");
     let mut got = vec![Vec::new(); peers.len()];
     while got.iter().any(|bytes| bytes.len() < payload.len() + 10) {
         for ((_, peer), bytes) in peers.iter().zip(&mut got) {
@@ -216,6 +217,63 @@ fn a_payload_for_many_slow_peers_is_held_once() {
     }
     for bytes in got {
         assert!(bytes[10..] == payload);
+    }
+}
+
+/// What is shared is what is left: payloads that differ before that share it, others do not, and each
+/// peer gets its own.
+#[test]
+fn what_is_left_of_like_payloads_is_held_once() {
+    const LENGTH: usize = 100_000;
+    let cases = [
+        // How much room there is, which byte differs, and whether the block is the last one's.
+        (1000, None, false),
+        (1000, Some(10), true),
+        (5000, Some(4000), true),
+        (600, None, true),
+        (20, None, false),
+        (1000, Some(LENGTH - 1), false),
+        (1000, Some(LENGTH - 1), true),
+        (1000, Some(2000), false),
+    ];
+    let mut near = Side::new();
+    let mut peers = Vec::new();
+    let mut last = None;
+    for (room, differs, shared) in cases {
+        let (one, other) = pair(room);
+        let id = near.adopt(one, 0, 0);
+        let mut payload = vec![7; LENGTH];
+        if let Some(at) = differs {
+            payload[at] = 8;
+        }
+        let head = crate::bridge::layout::Head {
+            tag: command::FRAME,
+            flags: flag::FIN,
+            aux: BINARY,
+            slot: id.slot,
+            generation: id.generation,
+            argument: payload.len() as u32,
+        };
+        near.reactor.begin_turn(near.now, near.limits);
+        near.reactor.run_with(head, &payload);
+        near.reactor.finish_turn();
+        let kept = near.reactor.resources.last_kept.as_ref().unwrap();
+        let address = kept.block.as_slice().as_ptr();
+        assert_eq!(last == Some(address), shared, "{room} {differs:?}");
+        last = Some(address);
+        peers.push((other, payload, Vec::new()));
+    }
+    while peers
+        .iter()
+        .any(|(_, payload, got)| got.len() < payload.len() + 10)
+    {
+        for (peer, _, got) in &mut peers {
+            got.extend(peer.receive_all());
+        }
+        near.turn();
+    }
+    for (_, payload, got) in peers {
+        assert!(got[10..] == payload);
     }
 }
 
