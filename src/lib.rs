@@ -12,7 +12,7 @@
 //! feature `reactor` alone tokio is not even a dependency. Where descriptors cannot be taken over
 //! (Windows) there are only the first two: sockets stay with Node.
 
-#[cfg(all(unix, feature = "backbone", not(all(test, models))))]
+#[cfg(all(unix, feature = "backbone"))]
 pub mod backbone;
 pub mod bridge;
 #[cfg(all(unix, feature = "driver"))]

@@ -16,11 +16,12 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
-use super::catch_up::{catch_up, learn_places, recover};
+use super::catch_up::{catch_up, close_gaps, learn_places, recover};
 use super::config::{Failure, Reason};
 use super::engine::{Engine, Refusal};
 use super::news::Event;
 use super::shared::{Counters, Shared, State};
+use crate::sync::timeout;
 
 /// The first pause and the longest; each is somewhere between nothing and twice the last one.
 const FIRST_PAUSE: Duration = Duration::from_millis(100);
@@ -134,7 +135,7 @@ async fn serve<E: Engine>(shared: &Arc<Shared>, engine: &mut E) -> Failure {
 }
 
 /// Topics, what was missed of them, a batch of messages, and whoever waited for them.
-async fn work<E: Engine>(shared: &Arc<Shared>, engine: &mut E) -> Result<(), Failure> {
+pub(super) async fn work<E: Engine>(shared: &Arc<Shared>, engine: &mut E) -> Result<(), Failure> {
     // Before the topics: those that it is about are told of then.
     let recoveries = shared.take_recoveries();
     let told = tell_topics(shared, engine).await;
@@ -200,13 +201,14 @@ async fn tell_topics<E: Engine>(shared: &Arc<Shared>, engine: &mut E) -> Result<
             .await?;
         }
         if !changes.added.is_empty() {
-            learn_places(shared, engine, &changes.added).await?;
+            let learned = learn_places(shared, engine, &changes.added).await?;
             let refusals = within(shared, "subscribing", engine.subscribe(&changes.added)).await?;
             for (at, mut failure) in refusals {
                 let topic = changes.added.get(at).map_or("", |topic| topic);
                 failure.text = format!("{} (topic {topic:?})", failure.text);
                 shared.fail(&failure);
             }
+            close_gaps(shared, engine, learned).await?;
         }
     }
 }
@@ -216,7 +218,7 @@ pub(super) async fn within<T>(
     what: &str,
     work: impl Future<Output = Result<T, Failure>>,
 ) -> Result<T, Failure> {
-    match tokio::time::timeout(shared.config.timeout, work).await {
+    match timeout(shared.config.timeout, work).await {
         Ok(outcome) => outcome,
         Err(_) => Err(Failure::timeout(what)),
     }

@@ -11,39 +11,73 @@ use super::config::Failure;
 use super::engine::Engine;
 use super::history::{Asked, Kept, Place, Recovery, Replay};
 use super::shared::Shared;
+use crate::sync::timeout;
 
 /// Topics whose messages are asked for at once.
 const TOPICS: usize = 16;
 
-/// Topics are about to be new here: notes where their histories end.
+/// Topics are about to be subscribed to: notes where the histories end of those that are new here,
+/// and lets what comes of them wait. Which they are; [`close_gaps`] is next for them.
 pub(super) async fn learn_places<E: Engine>(
     shared: &Arc<Shared>,
     engine: &mut E,
     topics: &[Arc<str>],
-) -> Result<(), Failure> {
+) -> Result<Vec<Arc<str>>, Failure> {
     if shared.config.history.is_none() {
-        return Ok(());
+        return Ok(Vec::new());
     }
     let new = topics
         .iter()
         .filter(|topic| shared.incoming.place(topic).is_none());
-    let asked: Vec<_> = new
-        .map(|topic| Asked {
-            topic: Arc::clone(topic),
-            since: None,
-        })
-        .collect();
-    if asked.is_empty() {
-        return Ok(());
-    }
-    let answers = within(shared, "asking for histories", engine.history(&asked)).await?;
-    for (Asked { topic, .. }, answer) in asked.iter().zip(answers) {
+    let mut learned = Vec::new();
+    for (topic, answer) in ends(shared, engine, new.cloned()).await? {
         match answer {
-            Ok(kept) => shared.incoming.reach(topic, kept.end),
+            Ok(end) => {
+                shared.incoming.reach(&topic, end);
+                shared.incoming.hold(&topic);
+                learned.push(topic);
+            }
             Err(failure) => shared.fail(&failure),
         }
     }
-    Ok(())
+    Ok(learned)
+}
+
+/// Topics that were new here are subscribed to: delivers what was published between that and the
+/// moment when it was learned where they end, and what had to wait. It does not come otherwise.
+pub(super) async fn close_gaps<E: Engine>(
+    shared: &Arc<Shared>,
+    engine: &mut E,
+    topics: Vec<Arc<str>>,
+) -> Result<(), Failure> {
+    let mut behind = Vec::new();
+    for (topic, answer) in ends(shared, engine, topics.into_iter()).await? {
+        match answer {
+            Ok(end) if shared.incoming.place(&topic) == Some(end) => {
+                release(shared, &topic);
+            }
+            _ => behind.push(topic),
+        }
+    }
+    catch_up(shared, engine, &behind).await
+}
+
+/// Where histories end.
+async fn ends<E: Engine>(
+    shared: &Arc<Shared>,
+    engine: &mut E,
+    topics: impl Iterator<Item = Arc<str>>,
+) -> Result<Vec<(Arc<str>, Result<Place, Failure>)>, Failure> {
+    let asked: Vec<_> = topics.map(|topic| Asked { topic, since: None }).collect();
+    if asked.is_empty() {
+        return Ok(Vec::new());
+    }
+    let answers = within(shared, "asking for histories", engine.history(&asked)).await?;
+    let ends = answers
+        .into_iter()
+        .map(|answer| answer.map(|kept| kept.end));
+    let topics = asked.into_iter().map(|asked| asked.topic);
+    Ok(topics.zip(ends).collect())
 }
 
 /// The engine is back: delivers what was missed of topics, and tells where that is not possible.
@@ -95,6 +129,11 @@ fn deliver(shared: &Shared, topic: &str, answer: Result<Kept, Failure>) -> bool 
         }
         Err(failure) => shared.fail(&failure),
     }
+    release(shared, topic) && complete
+}
+
+/// Delivers what had to wait. Whether that is all.
+fn release(shared: &Shared, topic: &str) -> bool {
     while let Some(held) = shared.incoming.release(topic) {
         let Some(held) = held else {
             return false;
@@ -103,7 +142,7 @@ fn deliver(shared: &Shared, topic: &str, answer: Result<Kept, Failure>) -> bool 
             shared.receive_now(topic, place, &frame);
         }
     }
-    complete
+    true
 }
 
 /// Answers subscribers who want to know what they missed; they are told of nothing if their topics
@@ -155,7 +194,7 @@ async fn recover_some<E: Engine>(
         .map(|_| replays.next().unwrap_or_default())
         .collect();
     // What is replayed must not come live afterwards.
-    let arrived = tokio::time::timeout(shared.config.timeout, async {
+    let arrived = timeout(shared.config.timeout, async {
         for (recovery, replay) in recoveries.iter().zip(&replays) {
             wait_for(shared, &recovery.topic, replay).await;
         }

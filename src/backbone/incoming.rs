@@ -7,11 +7,12 @@
 //! Tests: here.
 
 use std::collections::HashMap;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::PoisonError;
 
 use super::frame::Header;
 use super::history::Place;
 use super::outgoing::same_process;
+use crate::sync::{Mutex, MutexGuard};
 
 /// Origins that are remembered for a topic.
 const MOST_ORIGINS: usize = 1024;

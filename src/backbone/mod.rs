@@ -18,6 +18,8 @@ mod engine;
 mod frame;
 mod history;
 mod incoming;
+#[cfg(all(test, models))]
+mod models;
 mod nats;
 mod nats_history;
 mod news;

@@ -5,12 +5,13 @@
 //! once, errors are so many. Tests: here.
 
 use std::collections::HashSet;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, PoisonError};
 
 use super::config::{Reason, Told};
 use super::history::Replay;
 use super::outgoing::Dropped;
 use crate::bridge::Ring;
+use crate::sync::{Mutex, MutexGuard};
 
 /// Errors that may wait.
 const MOST_ERRORS: usize = 64;
@@ -107,7 +108,7 @@ impl News {
         }
     }
 
-    fn lock(&self) -> std::sync::MutexGuard<'_, Inner> {
+    fn lock(&self) -> MutexGuard<'_, Inner> {
         self.inner.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

@@ -4,7 +4,7 @@
 //! Runs on: worker. Tests: `__test__/backbone`.
 
 use std::collections::HashSet;
-use std::sync::{Arc, Mutex, Weak};
+use std::sync::{Arc, Weak};
 
 use redis::aio::{AsyncPushSender, SendError};
 use redis::{PushInfo, PushKind, Value};
@@ -13,6 +13,7 @@ use tokio::sync::Notify;
 use super::redis_channels::Channels;
 use super::redis_history::split;
 use super::shared::{Shared, lock};
+use crate::sync::Mutex;
 
 /// Channels that nobody wants any more, until the engine says so, too.
 pub(super) type Leaving = Arc<Mutex<HashSet<String>>>;

@@ -6,7 +6,7 @@
 //! the reverse.
 
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+use std::sync::{Arc, PoisonError, Weak};
 
 use tokio::sync::Notify;
 
@@ -17,6 +17,7 @@ use super::news::{Event, News};
 use super::outgoing::Outgoing;
 use super::wants::Wants;
 use crate::driver::{Carried, Mark, Message};
+use crate::sync::{Mutex, MutexGuard};
 
 /// Whether the engine is there.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

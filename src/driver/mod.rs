@@ -25,7 +25,7 @@ mod fleet;
 mod helm;
 mod hub;
 #[cfg(all(test, models))]
-mod models;
+pub(crate) mod models;
 pub mod policy;
 mod pool;
 mod recording;

@@ -44,6 +44,15 @@ pub fn block_on<T>(future: impl Future<Output = T>) -> T {
     }
 }
 
+/// tokio's, where no time passes.
+#[allow(clippy::unused_async, reason = "tokio's fails")]
+pub async fn timeout<T>(
+    _limit: std::time::Duration,
+    future: impl Future<Output = T>,
+) -> Result<T, std::convert::Infallible> {
+    Ok(future.await)
+}
+
 #[derive(Debug, Default)]
 struct Sleeper {
     woken: Mutex<bool>,

@@ -3,7 +3,8 @@
 //! Owns: [`JavaScript`], what `napi/src/inline.rs` and `lib/bridge` do, on the real
 //! seat, helm, reactor, lane and worker task; only the operating system
 //! (`reactor/memory_system.rs`) and tokio's registration (`watched.rs`) are played.
-//! What deliberate faults they find: CONTRIBUTING.md. Runs on: threads of a model.
+//! What deliberate faults they find: CONTRIBUTING.md. Runs on: threads of a model;
+//! `backbone/models.rs` plays with the same JavaScript.
 
 mod budget;
 mod hand_over;
@@ -14,6 +15,7 @@ use std::sync::Arc;
 use loom::thread::{self, JoinHandle};
 
 use super::helm::{Helm, Setting};
+use super::hub::{Joined, LocalTopic, Membership};
 use super::policy::Driver;
 use super::seat::Seat;
 use super::worker;
@@ -43,7 +45,7 @@ struct Peer {
     socket: MemorySocket,
     system: System,
     watch: Watch,
-    /// Opcodes of the frames that came.
+    /// Of the frames that came: the payload if it is one byte, else the opcode.
     got: Vec<u8>,
 }
 
@@ -63,8 +65,15 @@ impl Peer {
         let mut news: Vec<Ready> = Vec::new();
         self.system.poll(&mut news).unwrap();
         let frames = self.socket.receive_all();
-        self.got
-            .extend(frames.chunks(2).map(|frame| frame[0] & 0x0f));
+        let mut rest = frames.as_slice();
+        while let [start, length, payload @ ..] = rest {
+            let (payload, others) = payload.split_at((*length).into());
+            self.got.push(match payload {
+                [byte] => *byte,
+                _ => start & 0x0f,
+            });
+            rest = others;
+        }
     }
 
     /// Blocks, as a handler does that never returns to its event loop.
@@ -89,7 +98,7 @@ enum Call {
 }
 
 /// One environment with one reactor and one connection.
-struct JavaScript {
+pub(crate) struct JavaScript {
     environment: Arc<Environment>,
     helm: Arc<Helm>,
     seat: Arc<Seat>,
@@ -102,7 +111,7 @@ struct JavaScript {
 }
 
 impl JavaScript {
-    fn start(driver: Driver) -> Self {
+    pub(crate) fn start(driver: Driver) -> Self {
         Self::with(Environment::default(), Setting::Auto, driver, 1000)
     }
 
@@ -149,6 +158,43 @@ impl JavaScript {
             self.watch = Some(self.seat.watch());
             self.seat.wake();
         }
+    }
+
+    /// Its part in a hub.
+    pub(crate) fn take_part(&self, hub: &str) -> Membership {
+        Membership::new(Some(hub), &self.helm)
+    }
+
+    /// `Hub.joinRecorded` for the connection.
+    pub(crate) fn join_recorded(
+        &self,
+        hub: &mut Membership,
+        topic: &str,
+        recording: u32,
+    ) -> Joined {
+        let number = LocalTopic {
+            number: 0,
+            rule: None,
+        };
+        hub.join_recorded(topic, recording, 0, self.id, number)
+    }
+
+    /// Everything that was sent, or handed over, is at the other end.
+    pub(crate) fn settle(&mut self) {
+        self.seat.settle();
+        self.peer.receive();
+    }
+
+    /// What came to the other end of the connection.
+    pub(crate) fn peer_got(&self) -> &[u8] {
+        &self.peer.got
+    }
+
+    /// A message of one byte.
+    pub(crate) fn send_byte(&self, byte: u8) {
+        self.seat.lane().attach(self.seat.copy(&[byte]));
+        self.record(BINARY, flag::BLOCK);
+        self.submit();
     }
 
     /// `Lane.command` for a frame. It goes out with the next `submit`.
@@ -200,7 +246,7 @@ impl JavaScript {
     }
 
     /// Node's loop, until everything has come here and there.
-    fn run_until(&mut self, got: usize, peer_got: usize) {
+    pub(crate) fn run_until(&mut self, got: usize, peer_got: usize) {
         while self.got.len() < got || self.peer.got.len() < peer_got {
             match block_on(self.next_call()) {
                 Call::Bell => self.drain(),
@@ -259,11 +305,17 @@ impl JavaScript {
     }
 
     /// The environment ends, and with it the worker's task.
-    fn end(self, worker: Option<JoinHandle<()>>) {
+    pub(crate) fn end(self, worker: Option<JoinHandle<()>>) {
         self.environment.doorbell.install(None);
         self.seat.detach();
         if let Some(worker) = worker {
             worker.join().unwrap();
         }
     }
+}
+
+/// The part of another environment, which has no connections, in a hub.
+pub(crate) fn publisher(hub: &str) -> Membership {
+    let helm = Helm::new(&Arc::default(), Vec::new(), Setting::Auto);
+    Membership::new(Some(hub), &helm)
 }
