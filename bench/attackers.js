@@ -7,6 +7,7 @@
 const { writeFileSync } = require('fs');
 const { parseArgs } = require('util');
 
+const cpus = require('./cpus');
 const medians = require('./medians');
 const { measure } = require('./attacks/measure');
 const scenarios = require('./attacks/scenarios');
@@ -22,7 +23,7 @@ Linux; needs the native addon (npm run build).
   --libs NAME,...    libraries to measure (ws,ferrows)
   --io SETTING       FERROWS_IO for ferrows: auto, inline or worker (auto)
   --repeat N         rounds (3)
-  --json FILE        writes the medians`;
+  --json FILE        writes the medians, for npm run bench:publish`;
 
 const OPTIONS = {
   io: { type: 'string', default: 'auto' },
@@ -78,6 +79,17 @@ function readOptions() {
   }
 }
 
+/** What is measured on what. */
+function conditionsOf({ io, repeat }) {
+  return {
+    node: process.versions.node,
+    ws: require('ws/package.json').version,
+    cpus: cpus.allowed().length,
+    io,
+    repeat: Number(repeat)
+  };
+}
+
 async function main() {
   const { values, patterns } = readOptions();
   const chosen = scenarios.filter(({ name }) => patterns.some((pattern) => pattern.test(name)));
@@ -101,7 +113,9 @@ async function main() {
     all[scenario.name] = results;
   }
   console.log('\nMiB and milliseconds; p50, p99 and max are of the healthy connection');
-  if (values.json !== undefined) writeFileSync(values.json, JSON.stringify(all, null, 2));
+  if (values.json === undefined) return;
+  const results = { conditions: conditionsOf(values), attacks: all };
+  writeFileSync(values.json, JSON.stringify(results, null, 2));
 }
 
 main();

@@ -3,6 +3,8 @@
 
 'use strict';
 
+const table = require('./table');
+
 const CLIENTS = '5000 clients in one process';
 
 /** 1234567 as 1 234 567. */
@@ -35,18 +37,6 @@ function row([name, results]) {
     pair('allMicros', digits, 'µs', results),
     pair('p99', grouped, 'µs', results)
   ];
-}
-
-/** A table whose columns are aligned, as prettier has them. */
-function table(rows) {
-  const widths = rows[0].map((_, column) => Math.max(...rows.map((cells) => cells[column].length)));
-  const line = (cells, pad) => `| ${cells.map((cell, at) => pad(cell, widths[at])).join(' | ')} |`;
-  const [head, ...body] = rows.map((cells) => line(cells, (cell, width) => cell.padEnd(width)));
-  const rule = line(
-    widths.map(() => ''),
-    (_, width) => '-'.repeat(width)
-  );
-  return [head, rule, ...body].join('\n');
 }
 
 /**

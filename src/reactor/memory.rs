@@ -80,6 +80,8 @@ struct Pipe {
     reset: bool,
     /// The writer was told to wait.
     wanted: bool,
+    /// Whoever reads next panics.
+    panics: bool,
     reader: Option<Watcher>,
     writer: Option<Watcher>,
 }
@@ -134,6 +136,11 @@ impl MemorySocket {
         }
     }
 
+    /// Makes the code of the connection at the other end panic, when it reads.
+    pub(crate) fn make_reading_panic(&self) {
+        lock(&self.outgoing).panics = true;
+    }
+
     /// Everything that has arrived.
     pub(crate) fn receive_all(&self) -> Vec<u8> {
         let mut all = Vec::new();
@@ -180,6 +187,7 @@ impl Drop for MemorySocket {
 unsafe impl Socket for MemorySocket {
     fn receive(&self, buffer: &mut [MaybeUninit<u8>]) -> io::Result<usize> {
         let mut pipe = lock(&self.incoming);
+        assert!(!pipe.panics, "as a test wants it");
         if pipe.reset {
             return Err(io::Error::from_raw_os_error(CONNECTION_RESET));
         }

@@ -4,6 +4,7 @@
 use super::{Side, settle};
 use crate::bridge::SlotId;
 use crate::bridge::layout::{command, event, flag, settings};
+use crate::reactor::Socket;
 use crate::reactor::memory::{CONNECTION_RESET, MemorySocket, pair};
 
 /// A connection whose other end is the test's.
@@ -163,4 +164,32 @@ fn giving_up_reports_every_connection() {
     assert_eq!(gone.iter().map(super::Event::id).collect::<Vec<_>>(), ids);
     assert!(other.is_ended());
     assert!(side.reactor.is_empty() && side.reactor.is_flushed());
+}
+
+#[test]
+fn a_panic_ends_its_connection_with_1011_and_no_other() {
+    let (mut side, id, other) = connection();
+    let (one, healthy) = pair(1000);
+    let healthy_id = side.adopt(one, 0, 0);
+    side.turn();
+    let message = [0x82, 0x81, 0, 0, 0, 0, 7];
+    for peer in [&healthy, &other] {
+        peer.send(&message).unwrap();
+    }
+    other.make_reading_panic();
+    for _ in 0..5 {
+        side.turn();
+    }
+    let events = side.drain();
+    let heard: Vec<_> = events
+        .iter()
+        .map(|event| (event.head.tag, event.head.slot))
+        .collect();
+    assert_eq!(heard.len(), 2);
+    assert!(heard.contains(&(event::GONE, id.slot)));
+    assert!(heard.contains(&(event::MESSAGE, healthy_id.slot)));
+    assert_eq!(other.receive_all(), [0x88, 2, 0x03, 0xf3]);
+    side.frame(healthy_id, flag::FIN, 2, b"x");
+    side.turn();
+    assert_eq!(healthy.receive_all(), [0x82, 1, b'x']);
 }
