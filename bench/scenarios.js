@@ -50,11 +50,24 @@ const overTls = ({ mode, args }) => ({
   environment: { TLS: '1' }
 });
 
+// Sockets that stay with Node.
+const onStreams = (scenario) => ({
+  ...scenario,
+  environment: { FERROWS_TRANSPORT: 'stream' },
+  bun: false
+});
+
 const compressed = ({ mode, args }, takeover) => ({
   mode,
   args: [...args, '--deflate', takeover ? 'takeover' : 'no-takeover'],
   environment: { DEFLATE: takeover ? 'takeover' : 'no-takeover' }
 });
+
+// It is never to be slower than ws, nor to cost more.
+const STREAM_AIMS = { perSecond: 1, allMicros: 1 };
+
+const named = (what, connections) =>
+  `${what}, ${connections} connection${connections === 1 ? '' : 's'}`;
 
 const pingPong = echo(1, 1, 64);
 const many = echo(BUSY, 1, 64);
@@ -165,6 +178,17 @@ module.exports = [
     bun: false,
     aims: { perSecond: 1 }
   },
-  { name: 'TLS, 64 connections', ...overTls(many), aims: { perSecond: 1 } },
-  { name: 'TLS, 64 connections, 16 KiB', ...overTls(echo(64, 1, 16384)), aims: { perSecond: 1 } }
+  ...[1, 64, 500].flatMap((connections) => [
+    { ...overTls(echo(connections, 1, 64)), name: named('TLS', connections), aims: STREAM_AIMS },
+    {
+      ...overTls(echo(connections, 1, 16384)),
+      name: `${named('TLS', connections)}, 16 KiB`,
+      aims: STREAM_AIMS
+    },
+    {
+      ...onStreams(echo(connections, 1, 64)),
+      name: named('stream transport', connections),
+      aims: STREAM_AIMS
+    }
+  ])
 ];
