@@ -90,7 +90,7 @@ async fn begin<E: Engine>(shared: &Arc<Shared>, address: usize, lost: bool) -> R
         version: engine.version().to_owned(),
     });
     if lost {
-        catch_up(shared, &mut engine, &topics).await?;
+        catch_up(shared, &mut engine, &topics, true).await?;
     }
     Ok(engine)
 }

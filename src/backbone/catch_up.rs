@@ -54,12 +54,14 @@ pub(super) async fn close_gaps<E: Engine>(
     for (topic, answer) in ends(shared, engine, topics.into_iter()).await? {
         match answer {
             Ok(end) if shared.incoming.place(&topic) == Some(end) => {
-                release(shared, &topic);
+                if !release(shared, &topic) {
+                    shared.gap(&topic, false);
+                }
             }
             _ => behind.push(topic),
         }
     }
-    catch_up(shared, engine, &behind).await
+    catch_up(shared, engine, &behind, false).await
 }
 
 /// Where histories end.
@@ -80,11 +82,13 @@ async fn ends<E: Engine>(
     Ok(topics.zip(ends).collect())
 }
 
-/// The engine is back: delivers what was missed of topics, and tells where that is not possible.
+/// Delivers what was missed of topics, in an `outage` of the engine or otherwise, and tells where that
+/// is not possible.
 pub(super) async fn catch_up<E: Engine>(
     shared: &Arc<Shared>,
     engine: &mut E,
     topics: &[Arc<str>],
+    outage: bool,
 ) -> Result<(), Failure> {
     for some in topics.chunks(TOPICS) {
         let asked: Vec<_> = some
@@ -106,7 +110,7 @@ pub(super) async fn catch_up<E: Engine>(
             }
         }
         for topic in some.iter().filter(|topic| !complete.contains(topic)) {
-            shared.gap(topic, true);
+            shared.gap(topic, outage);
         }
     }
     Ok(())
@@ -223,5 +227,129 @@ async fn wait_for(shared: &Shared, topic: &str, replay: &Replay) {
             return;
         }
         notified.await;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::Ordering;
+    use std::time::Duration;
+
+    use super::super::config::{Config, Credentials, History, Kind, Overflow};
+    use super::super::engine::Refusal;
+    use super::super::frame::Header;
+    use super::super::outgoing::Waiting;
+    use super::*;
+    use crate::driver::Carried;
+
+    const TOPIC: &str = "t";
+    const ROOM: usize = 1000;
+
+    /// An engine whose histories end at one place.
+    struct Played {
+        end: u64,
+    }
+
+    impl Engine for Played {
+        async fn connect(_: &Arc<Shared>, _: usize) -> Result<Self, Failure> {
+            unreachable!("it is connected")
+        }
+
+        fn version(&self) -> &'static str {
+            ""
+        }
+
+        async fn subscribe(&mut self, _: &[Arc<str>]) -> Result<Vec<Refusal>, Failure> {
+            unreachable!("the test does")
+        }
+
+        async fn unsubscribe(&mut self, _: &[Arc<str>]) -> Result<(), Failure> {
+            unreachable!("the subscriber stays")
+        }
+
+        async fn publish(&mut self, _: &[Waiting]) -> Result<Vec<Refusal>, Failure> {
+            unreachable!("others publish")
+        }
+
+        async fn history(
+            &mut self,
+            asked: &[Asked],
+        ) -> Result<Vec<Result<Kept, Failure>>, Failure> {
+            let kept = |_: &Asked| {
+                Ok(Kept {
+                    end: place(self.end),
+                    // The first message is too old already.
+                    messages: None,
+                })
+            };
+            Ok(asked.iter().map(kept).collect())
+        }
+
+        async fn ping(&mut self) -> Result<(), Failure> {
+            unreachable!("no time passes")
+        }
+
+        async fn ended(&mut self) -> Result<Failure, Failure> {
+            std::future::pending().await
+        }
+    }
+
+    fn place(offset: u64) -> Place {
+        Place { epoch: 7, offset }
+    }
+
+    fn config() -> Config {
+        Config {
+            kind: Kind::Redis,
+            addresses: Vec::new(),
+            shown: Vec::new(),
+            credentials: Credentials::default(),
+            tls: None,
+            database: 0,
+            prefix: String::new(),
+            queue: ROOM,
+            overflow: Overflow::DropNewest,
+            timeout: Duration::from_secs(60),
+            history: Some(History {
+                size: 1,
+                ttl: Duration::MAX,
+            }),
+        }
+    }
+
+    /// A topic is new here, and so many bytes of another process come of it before the second look at
+    /// its history, which ends there by then. Messages that were delivered, and gaps.
+    async fn subscribe(bytes: usize, end: u64) -> (u64, u64) {
+        let shared = Arc::new(Shared::new(config(), Carried::default(), 1 << 20));
+        let mut engine = Played { end: 0 };
+        shared.incoming.expect(TOPIC);
+        let topics = [TOPIC.into()];
+        let learned = learn_places(&shared, &mut engine, &topics).await.unwrap();
+        assert_eq!(learned, topics);
+        let header = Header {
+            opcode: 2,
+            compress: false,
+            hole: false,
+            origin: 2 << 20,
+            sequence: 1,
+        };
+        shared.receive(TOPIC, Some(place(end + 1)), &header.frame(&vec![7; bytes]));
+        let counted = || {
+            let counters = &shared.counters;
+            [&counters.received, &counters.gaps].map(|counter| counter.load(Ordering::Relaxed))
+        };
+        assert_eq!(counted(), [0, 0]);
+        engine.end = end;
+        close_gaps(&shared, &mut engine, learned).await.unwrap();
+        let [received, gaps] = counted();
+        (received, gaps)
+    }
+
+    #[tokio::test]
+    async fn what_waits_for_the_second_look_is_delivered_or_told_of() {
+        assert_eq!(subscribe(10, 0).await, (1, 0));
+        assert_eq!(subscribe(2 * ROOM, 0).await, (0, 1));
+        assert_eq!(subscribe(10, 1).await, (1, 1));
+        assert_eq!(subscribe(2 * ROOM, 1).await, (0, 1));
     }
 }

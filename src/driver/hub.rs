@@ -87,7 +87,7 @@ impl Hub {
 }
 
 /// A hub as its carrier sees it.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub struct Carried(Weak<Hub>);
 
 impl Carried {

@@ -23,6 +23,7 @@ const named = (name) => BLOCKS.filter((block) => block.name === name);
 const { version } = require('../../../package.json');
 
 const TYPE_ROOTS = path.join(ROOT, 'node_modules', '@types');
+const NPM_CACHE = npm(['config', 'get', 'cache'], ROOT).trim();
 const COMPILER = path.join(ROOT, 'node_modules', 'typescript', 'bin', 'tsc');
 
 afterAll(removeAll);
@@ -40,7 +41,7 @@ function application(tools = []) {
     YARN_GLOBAL_FOLDER: undefined,
     YARN_CACHE_FOLDER: undefined,
     // By address, port and all.
-    npm_config_cache: npm(['config', 'get', 'cache'], ROOT).trim(),
+    npm_config_cache: NPM_CACHE,
     npm_config_registry: address,
     // Of Yarn 2 and newer.
     YARN_ENABLE_IMMUTABLE_INSTALLS: 'false',

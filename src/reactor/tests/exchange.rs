@@ -190,17 +190,7 @@ fn a_payload_for_many_slow_peers_is_held_once() {
     // Each time from other memory, as JavaScript's strings are.
     let mut copy = payload.clone();
     for (id, _) in &peers {
-        let head = crate::bridge::layout::Head {
-            tag: command::FRAME,
-            flags: flag::FIN,
-            aux: BINARY,
-            slot: id.slot,
-            generation: id.generation,
-            argument: copy.len() as u32,
-        };
-        near.reactor.begin_turn(near.now, near.limits);
-        near.reactor.run_with(head, &copy);
-        near.reactor.finish_turn();
+        near.send_large(*id, &copy);
         copy = payload.clone();
     }
     // What JavaScript does with it afterwards changes nothing.
@@ -246,17 +236,7 @@ fn what_is_left_of_like_payloads_is_held_once() {
         if let Some(at) = differs {
             payload[at] = 8;
         }
-        let head = crate::bridge::layout::Head {
-            tag: command::FRAME,
-            flags: flag::FIN,
-            aux: BINARY,
-            slot: id.slot,
-            generation: id.generation,
-            argument: payload.len() as u32,
-        };
-        near.reactor.begin_turn(near.now, near.limits);
-        near.reactor.run_with(head, &payload);
-        near.reactor.finish_turn();
+        near.send_large(id, &payload);
         let kept = near.reactor.resources.last_kept.as_ref().unwrap();
         let address = kept.block.as_slice().as_ptr();
         assert_eq!(last == Some(address), shared, "{room} {differs:?}");

@@ -140,6 +140,21 @@ impl Side {
         self.command(command::FRAME, flags, opcode, id, payload);
     }
 
+    /// A binary message from where it is, as JavaScript sends large ones.
+    fn send_large(&mut self, id: SlotId, payload: &[u8]) {
+        let head = Head {
+            tag: command::FRAME,
+            flags: flag::FIN,
+            aux: 2,
+            slot: id.slot,
+            generation: id.generation,
+            argument: payload.len() as u32,
+        };
+        self.reactor.begin_turn(self.now, self.limits);
+        self.reactor.run_with(head, payload);
+        self.reactor.finish_turn();
+    }
+
     /// What JavaScript would hear of, with what it costs taken off the budget.
     fn drain(&mut self) -> Vec<Event> {
         if self.lane.inbox().is_empty() {
