@@ -195,25 +195,30 @@ const layer = makeLayer();
 
 function makeLayer() {
   const members = Object.create(genuine);
-  for (const [name, descriptor] of membersOf(genuine)) {
+  for (const [name, { enumerable, value }] of membersOf(genuine)) {
     const own = Object.getOwnPropertyDescriptor(native, name);
+    const define = (property) => Object.defineProperty(members, name, { ...property, enumerable });
     if (own !== undefined) {
-      Object.defineProperty(members, name, own.get ? own : method(name, own.value));
+      define(own.get ? own : method(name, own.value));
     } else if (ABOUT_EVENTS.includes(name)) {
-      Object.defineProperty(members, name, method(name, aboutEvents(name)));
+      define(method(name, aboutEvents(name)));
     } else if (ASKS_HANDLE.includes(name)) {
-      Object.defineProperty(members, name, method(name, askingHandle(name)));
+      define(method(name, askingHandle(name)));
     } else if (GETS_FROM_HANDLE.includes(name)) {
-      const get = function () {
-        return asking(this, () => Reflect.get(genuine, name, this));
-      };
-      Object.defineProperty(members, name, { configurable: true, get });
-    } else if (typeof descriptor.value === 'function' && !AS_IT_IS.has(name)) {
-      Object.defineProperty(members, name, method(name, givingBack(name)));
+      define({
+        configurable: true,
+        get() {
+          return asking(this, () => Reflect.get(genuine, name, this));
+        }
+      });
+    } else if (typeof value === 'function' && !AS_IT_IS.has(name)) {
+      define(method(name, givingBack(name)));
     }
   }
-  // A data property of its own in versions of Node that have no accessor for it.
-  Object.defineProperty(members, '_handle', Object.getOwnPropertyDescriptor(native, '_handle'));
+  // A data property of the socket in versions of Node that have no accessor for it.
+  if (!('_handle' in genuine)) {
+    Object.defineProperty(members, '_handle', Object.getOwnPropertyDescriptor(native, '_handle'));
+  }
   return members;
 }
 
@@ -322,13 +327,13 @@ function bind(socket, handle) {
 }
 
 /** A socket without a WebSocket is like any other, but for an error that would be nobody's. */
-function unbind(socket, { listener }) {
+function unbind(socket, transport) {
   socket.removeListener('close', onClose);
   socket.removeListener('end', onEnd);
   socket.removeListener('error', onError);
   socket[kNative] = undefined;
   genuine.on.call(socket, 'error', guard);
-  if (listener !== null) genuine.on.call(socket, 'close', () => listener.forget());
+  genuine.on.call(socket, 'close', () => transport.forgetListener());
 }
 
 /** Takes the guard away that a socket without a WebSocket has. */
@@ -346,17 +351,26 @@ function refuseEncoding() {
   throw error;
 }
 
-/** Whoever asks a socket for its http.Server gets it. */
-function serverOf({ listener }) {
+/**
+ * Whoever asks a socket for its http.Server gets it. From what `_server` names Node takes one
+ * connection off when it destroys the socket, so that the listener has not to.
+ */
+function serverOf(transport, name) {
+  const { listener } = transport;
   const settle = (socket, value) => {
     const property = { configurable: true, enumerable: true, value, writable: true };
-    Object.defineProperty(socket, 'server', property);
+    Object.defineProperty(socket, name, property);
     return value;
   };
   return {
     configurable: true,
     enumerable: true,
     get() {
+      if (name === '_server') {
+        // Who looks is Node, which takes the connection off.
+        if (this.destroyed && !this._readableState.closeEmitted) return null;
+        if (!this.destroyed) transport.listener = null;
+      }
       return settle(this, listener.becomeServer());
     },
     set(value) {
@@ -378,8 +392,9 @@ function makeSocket(transport) {
   socket.parser = null;
   socket.setEncoding = refuseEncoding;
   socket._paused = false;
-  // Not `_server`, too: through that Node would count the connection.
-  Object.defineProperty(socket, 'server', serverOf(transport));
+  for (const name of ['server', '_server']) {
+    Object.defineProperty(socket, name, serverOf(transport, name));
+  }
   bind(socket, handle);
   return socket;
 }

@@ -85,7 +85,7 @@ class NativeTransport {
     this.lane = lane;
     this.slot = slot;
     this.generation = generation;
-    /** The listener that counts this connection, or null. */
+    /** The listener that has to be told when this connection is gone, or null. */
     this.listener = null;
     /** Whether the socket is closed. */
     this.gone = false;

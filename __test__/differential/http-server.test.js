@@ -332,6 +332,44 @@ same('a socket has its server, which counts it once', async ({ connect, wss }) =
   return [...facts, await counted(server, 0), socket.server === server];
 });
 
+const ENDS = {
+  terminate: ({ websocket }) => websocket.terminate(),
+  'destroy the socket': ({ socket }) => socket.destroy(),
+  'give it back': ({ socket, websocket }) => {
+    socket.cork();
+    socket.uncork();
+    websocket.terminate();
+  },
+  'by the peer': ({ peer }) => peer.destroy()
+};
+
+for (const [title, end] of Object.entries(ENDS)) {
+  same(`the _server of a socket counts it once: ${title}`, async ({ connect, wss }) => {
+    const sockets = [];
+    for (let number = 0; number < 2; number++) {
+      const connected = once(wss, 'connection');
+      const peer = await connect(request());
+      const [websocket, { socket }] = await connected;
+      websocket.on('error', () => {});
+      sockets.push({ peer, socket, websocket });
+    }
+    const [touched, other] = sockets;
+    const { _server: server } = touched.socket;
+    const facts = [server === wss._server, Object.keys(touched.socket).includes('_server')];
+    facts.push(await count(server));
+    const closed = once(touched.socket, 'close');
+    end(touched);
+    await closed;
+    facts.push(await counted(server, 1));
+    const otherClosed = once(other.socket, 'close');
+    end(other);
+    await otherClosed;
+    await new Promise(setImmediate);
+    facts.push(await counted(server, 0), server.listening);
+    return [...facts, touched.socket._server === server, other.socket._server === server];
+  });
+}
+
 same('a socket whose server was closed has one that does not listen', async ({ connect, wss }) => {
   const connected = once(wss, 'connection');
   const peer = await connect(request());

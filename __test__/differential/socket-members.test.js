@@ -156,6 +156,12 @@ const look = (socket) =>
       .map((name) => [name, shown(name, socket[name])])
   );
 
+compare('names that for...in finds', ({ websocket }) => {
+  const names = [];
+  for (const name in websocket._socket) names.push(name);
+  return names.sort();
+});
+
 compare('properties at first', ({ websocket }) => look(websocket._socket));
 
 compare('properties after messages', async (connection) => {
