@@ -116,6 +116,8 @@ class NativeTransport {
     this._outside = null;
     this._onOver = null;
     this._over = false;
+    // Whether the WebSocket and the listener have heard of the end.
+    this._told = false;
     lane.endpoints[slot] = this._inbound;
     this._hold.acquire();
   }
@@ -550,6 +552,8 @@ class NativeTransport {
   /** The socket object has emitted 'close'. */
   onSocketClosed() {
     const { websocket } = this;
+    // One that was made afterwards tells nothing new.
+    if (this._told) return;
     if (websocket === null) {
       concluded(this);
       return;
@@ -851,6 +855,7 @@ function destroySocket(socket) {
 
 /** The WebSocket hears of the end, then the listener. */
 function concluded(transport) {
+  transport._told = true;
   try {
     if (transport.websocket !== null) transport.websocket[kOnGone]();
   } finally {

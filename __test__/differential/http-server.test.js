@@ -370,6 +370,39 @@ for (const [title, end] of Object.entries(ENDS)) {
   });
 }
 
+// When a program first looks at the socket of a connection that is over.
+const LATE = {
+  'in the listener for the end': (look) => look(),
+  'a turn later': (look) => setImmediate(look)
+};
+const LOOKS = {
+  'request.socket': (websocket, { socket }) => socket,
+  'ws._socket': ({ _socket: socket }) => socket
+};
+
+for (const [when, later] of Object.entries(LATE)) {
+  for (const [what, socketOf] of Object.entries(LOOKS)) {
+    same(`${what}, first looked at ${when}`, async ({ connect, wss }) => {
+      const connected = once(wss, 'connection');
+      const peer = await connect(request());
+      const [websocket, incoming] = await connected;
+      const facts = [];
+      const seen = new Promise((resolve) => {
+        websocket.on('close', (code) => {
+          facts.push(['close', code]);
+          later(() => resolve(socketOf(websocket, incoming)));
+        });
+      });
+      websocket.on('error', () => {});
+      peer.destroy();
+      const socket = await seen;
+      for (let turn = 0; turn < 5; turn++) await new Promise(setImmediate);
+      facts.push(socket.destroyed, websocket.readyState, await counted(wss._server, 0));
+      return facts;
+    });
+  }
+}
+
 same('a socket whose server was closed has one that does not listen', async ({ connect, wss }) => {
   const connected = once(wss, 'connection');
   const peer = await connect(request());
