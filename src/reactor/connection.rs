@@ -122,7 +122,11 @@ impl<S: Socket> Connection<S> {
         if let Some(heartbeat) = &mut self.heartbeat {
             heartbeat.note(resources.now);
         }
-        if news.writable {
+        // What a peer sent before its socket failed comes before the failure, which writing would tell.
+        if news.error {
+            self.read(resources)?;
+        }
+        if news.writable && !(news.error && self.inbound.has_unread()) {
             self.outbound.unblock();
             self.flush(resources)?;
         }

@@ -51,6 +51,8 @@ pub(crate) struct Inbound {
     /// The end was read.
     ended: bool,
     paused: bool,
+    /// The socket has failed: what has come is read, paused or not, and then the failure.
+    failed: bool,
     /// The events of the last read cost more than its bytes, or nothing was read yet.
     dense: bool,
     /// Listed for the next turn, for the budget, or for inflating.
@@ -89,6 +91,7 @@ impl Inbound {
             end_told: false,
             ended: false,
             paused: false,
+            failed: false,
             dense: true,
             listed: false,
             received: 0,
@@ -113,6 +116,7 @@ impl Inbound {
     pub(crate) fn note(&mut self, news: Ready) {
         self.readable |= news.readable || news.read_closed || news.error;
         self.end_told |= news.read_closed || news.error;
+        self.failed |= news.error;
     }
 
     pub(crate) fn pause(&mut self) {
@@ -144,7 +148,8 @@ impl Inbound {
         resources: &mut Resources,
     ) -> Result<bool, Gone> {
         for reads in 0.. {
-            if self.paused || self.throttled || self.decoder.is_suspended() {
+            let stopped = (self.paused || self.throttled) && !self.failed;
+            if stopped || self.decoder.is_suspended() {
                 break;
             }
             if self.held.is_empty() && (self.ended || !self.readable) {

@@ -122,12 +122,11 @@ impl MemorySocket {
         -1
     }
 
-    /// Breaks the connection, as a peer does that sends RST.
+    /// Breaks the connection, as a peer does that sends RST. What has come can still be read.
     pub(crate) fn reset(&self) {
         for pipe in [&self.incoming, &self.outgoing] {
             let mut pipe = lock(pipe);
             pipe.reset = true;
-            pipe.bytes.clear();
             for watcher in [&pipe.reader, &pipe.writer].into_iter().flatten() {
                 watcher.tell(|ready| {
                     (ready.error, ready.readable, ready.read_closed) = (true, true, true);
@@ -188,11 +187,10 @@ unsafe impl Socket for MemorySocket {
     fn receive(&self, buffer: &mut [MaybeUninit<u8>]) -> io::Result<usize> {
         let mut pipe = lock(&self.incoming);
         assert!(!pipe.panics, "as a test wants it");
-        if pipe.reset {
-            return Err(io::Error::from_raw_os_error(CONNECTION_RESET));
-        }
         if pipe.bytes.is_empty() {
-            return if pipe.ended {
+            return if pipe.reset {
+                Err(io::Error::from_raw_os_error(CONNECTION_RESET))
+            } else if pipe.ended {
                 Ok(0)
             } else {
                 Err(io::ErrorKind::WouldBlock.into())
@@ -213,7 +211,7 @@ unsafe impl Socket for MemorySocket {
     fn peek(&self) -> io::Result<usize> {
         let pipe = lock(&self.incoming);
         match pipe.bytes.len() {
-            _ if pipe.reset => Err(io::Error::from_raw_os_error(CONNECTION_RESET)),
+            0 if pipe.reset => Err(io::Error::from_raw_os_error(CONNECTION_RESET)),
             0 if !pipe.ended => Err(io::ErrorKind::WouldBlock.into()),
             length => Ok(length.min(1)),
         }

@@ -67,6 +67,29 @@ fn an_end_with_close_does_not_wait_for_the_peer() {
 }
 
 #[test]
+fn a_reset_is_noticed_while_reading_pauses_behind_what_was_sent_before_it() {
+    for queued in [0, 5000] {
+        let (mut side, id, other) = connection();
+        side.order(command::PAUSE, id, 0);
+        side.frame(id, flag::FIN, 2, &vec![1; queued]);
+        for _ in 0..20 {
+            assert!(other.send(&[0x81, 0x80, 1, 2, 3, 4]).is_ok());
+        }
+        assert!(
+            heard(&mut side)
+                .iter()
+                .all(|(tag, _)| *tag == event::WRITTEN)
+        );
+        other.reset();
+        let mut events = heard(&mut side);
+        events.retain(|(tag, _)| *tag != event::WRITTEN);
+        let gone = events.pop();
+        assert_eq!(gone, Some((event::GONE, CONNECTION_RESET as u32)));
+        assert_eq!(events, [(event::MESSAGE, 0); 20]);
+    }
+}
+
+#[test]
 fn a_reset_carries_its_error_number_whatever_is_under_way() {
     for queued in [0, 5000] {
         for ends in [false, true] {
