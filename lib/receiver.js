@@ -14,7 +14,7 @@ const { Writable } = require('stream');
 const binding = require('./binding');
 const { layout } = require('./bridge');
 const { BINARY_TYPES, toBinaryType } = require('./binary-type');
-const { OPCODES, PERMESSAGE_DEFLATE, emptyBuffer } = require('./constants');
+const { NOOP, OPCODES, PERMESSAGE_DEFLATE, emptyBuffer } = require('./constants');
 const { errorOfCode, violationError } = require('./errors');
 const { defineCounters } = require('./receiver-counters');
 const { codecSettings } = require('./settings');
@@ -158,7 +158,10 @@ class Receiver extends Writable {
       !this._isFree() ||
       !Buffer.isBuffer(chunk)
     ) {
-      return super.write(chunk, encoding, callback);
+      // Always with a callback: a buffered chunk without one that ends the stream, as a close frame
+      // does, never makes Node emit 'finish'.
+      if (typeof encoding === 'function') return super.write(chunk, encoding);
+      return super.write(chunk, encoding, callback || NOOP);
     }
     // PERF: what is emitted at once does not take the way through the stream's buffer.
     let hasRoom = true;

@@ -178,8 +178,11 @@ compare('a close frame while paused', async ({ websocket, peer, closed }) => {
     seen.push(String(data));
     websocket.pause();
   });
+  // What comes after a pause is not heard of: both frames in one packet.
+  peer._socket.cork();
   peer.send('x');
   peer.close(1001, 'over');
+  peer._socket.uncork();
   await closed;
   return [seen, websocket.isPaused];
 });
@@ -203,6 +206,18 @@ for (const [name, leave] of Object.entries({
     return [seen, websocket.isPaused];
   });
 
+  compare(`a close frame that a paused WebSocket has not seen, and ${name}`, async (connection) => {
+    const { websocket, peer, closed } = connection;
+    websocket.pause();
+    await new Promise((resolve) => peer.send('half', { fin: false }, resolve));
+    peer.close(1001, 'over');
+    await new Promise((resolve) => peer._sender.sendFrame([Buffer.alloc(0)], resolve));
+    await turns(5);
+    leave(websocket);
+    await closed;
+    return websocket.readyState;
+  });
+
   compare(`errors of callbacks when a paused WebSocket ends by ${name}`, async (connection) => {
     const { websocket, peer, closed } = connection;
     websocket.pause();
@@ -212,6 +227,17 @@ for (const [name, leave] of Object.entries({
     return [[...errors], websocket.bufferedAmount];
   });
 }
+
+compare('the peer resets while a WebSocket is paused', async ({ websocket, peer, closed }) => {
+  const seen = [];
+  websocket.on('message', (data) => seen.push(String(data)));
+  websocket.pause();
+  await new Promise((resolve) => peer.send('one', resolve));
+  await turns(5);
+  peer._socket.resetAndDestroy();
+  await closed;
+  return [seen, websocket.isPaused, websocket.readyState];
+});
 
 compare(
   'the peer is gone while a message is being compressed',
