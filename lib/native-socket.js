@@ -367,7 +367,7 @@ function serverOf(transport, name) {
     enumerable: true,
     get() {
       if (name === '_server') {
-        // Who looks is Node, which takes the connection off.
+        // Node looks while it destroys the socket: the listener counts this connection itself.
         if (this.destroyed && !this._readableState.closeEmitted) return null;
         if (!this.destroyed) transport.listener = null;
       }

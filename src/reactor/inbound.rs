@@ -148,8 +148,8 @@ impl Inbound {
         resources: &mut Resources,
     ) -> Result<bool, Gone> {
         for reads in 0.. {
-            let stopped = (self.paused || self.throttled) && !self.failed;
-            if stopped || self.decoder.is_suspended() {
+            let paused = self.paused && !self.failed;
+            if paused || self.throttled || self.decoder.is_suspended() {
                 break;
             }
             if self.held.is_empty() && (self.ended || !self.readable) {
