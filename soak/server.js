@@ -71,7 +71,7 @@ function onConnection(websocket, request) {
   websocket.on('close', (code) => {
     closes++;
     if (options.fault === 'leak' && connections % 2 === 0) leak.push(websocket);
-    if (options.fault !== 'silence' || connections % 50 !== 0) account.onClose(code);
+    if (options.fault !== 'silence' || connections % 10 !== 0) account.onClose(code);
   });
   websocket.on('message', (data, isBinary) => {
     if (!isBinary && data[0] === 0x21) {

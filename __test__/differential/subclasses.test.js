@@ -109,6 +109,7 @@ async function converse({ Client, Peer, Server }) {
   const trace = [];
   const wss = new Server({ port: 0, host: '127.0.0.1', WebSocket: Peer });
   let client = null;
+  let ended = null;
   let timer;
   const silence = new Promise((resolve, reject) => {
     timer = setTimeout(() => reject(new Error('silence')), 20000);
@@ -121,7 +122,8 @@ async function converse({ Client, Peer, Server }) {
       websocket._socket.cork();
       websocket._socket.uncork();
     });
-    websocket.on('close', (code) => trace.push(`server ${code}`));
+    ended = heard(websocket, 'close');
+    ended.catch(() => {});
   });
   try {
     await heard(wss, 'listening');
@@ -134,7 +136,7 @@ async function converse({ Client, Peer, Server }) {
     trace.push(String(data), isBinary, String(pong));
     client.close(3000, 'over');
     const [code, reason] = await heard(client, 'close');
-    trace.push(code, String(reason));
+    trace.push(code, String(reason), `server ${(await ended)[0]}`);
     await Promise.race([new Promise((resolve) => wss.close(resolve)), silence]);
     trace.push('closed');
   } catch (error) {

@@ -76,7 +76,7 @@ describe.each(['port', 'noServer'])('%s', (mode) => {
   });
 
   test('no ping comes between the frames of the closing handshake', async () => {
-    const heartbeat = { interval: 1, timeout: 1 };
+    const heartbeat = { interval: 20, timeout: 10000 };
     const { peer, websocket } = await connected(mode, { heartbeat, closeTimeout: 200 });
     websocket.close(1000, 'bye');
     const frames = await peer.rest();

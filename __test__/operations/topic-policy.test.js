@@ -3,6 +3,7 @@
 
 'use strict';
 
+const { once } = require('events');
 const { Worker } = require('worker_threads');
 
 const WebSocket = require('../..');
@@ -89,9 +90,12 @@ describe.each(['drop-newest', 'drop-oldest', 'latest', 'buffer'])('%s', (onBackp
       return dropped.messages > 0 || (onBackpressure === 'buffer' && ws.bufferedAmount > 4 * LIMIT);
     });
     for (let i = 0; i < 40; i++) publish();
+    const closed = once(ws, 'close');
     ws.close(1000);
     const { code, got } = await readAll(member);
     expect(code).toBe(1000);
+    // What was dropped is told before the end.
+    await closed;
     const limited = numbersOf(got, 'l');
     const all = Array.from({ length: others }, (_, index) => index);
     expect(numbersOf(got, 'f')).toEqual(all);
